@@ -1,0 +1,1 @@
+//! One module per advertising platform, the one extract loop, and the OAuth engine; only reads

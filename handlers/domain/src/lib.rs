@@ -1,0 +1,42 @@
+//! Words and rules of Marketing IQ, and the ports to everything outside.
+//!
+//! **Invariant:** nothing here does I/O. What reaches outside is a trait in [`ports`]; the
+//! `stores` and `connectors` crates implement it, the binary chooses the implementation.
+//!
+//! **Invariant:** a [`TenantScope`] is made in two places only: by a permission check
+//! ([`Caller::in_tenant`]) and by claiming a job ([`ClaimedJob::scope`]). Whoever holds one has
+//! been checked.
+
+mod caller;
+mod clock;
+mod ids;
+mod job;
+mod manifest;
+mod money;
+mod platform;
+pub mod ports;
+mod raw_path;
+pub mod registry;
+mod role;
+mod slot;
+mod stream;
+mod window;
+
+pub use caller::{Caller, Denied, OrganizationScope, TenantScope};
+pub use clock::{BusinessClock, FixedClock, SystemClock};
+pub use ids::{
+    ConnectionId, CredentialId, InvitationId, JobId, OrganizationId, RunId, SessionId, TenantId,
+    UserId,
+};
+pub use job::{
+    ClaimedJob, ConnectedAccount, JobCounts, JobFailure, JobMessage, JobState, NewJob,
+    TransformMessage, Trigger,
+};
+pub use manifest::{Manifest, Part, Quality, Totals};
+pub use money::CurrencyCode;
+pub use platform::{Platform, UnknownPlatform};
+pub use raw_path::{ExtractionPath, InvalidRawPath};
+pub use role::{Permission, Role, UnknownRole};
+pub use slot::{Slot, SlotHour};
+pub use stream::{RowError, Stream, StreamKind};
+pub use window::{DateRange, InvalidRange};

@@ -1,0 +1,1 @@
+//! Plan, extract, load, transform, publish: idempotent work that knows ports, not backends

@@ -1,0 +1,1 @@
+//! The advertising platforms and their OAuth servers as local HTTP servers, for the demo, tests and benchmarks

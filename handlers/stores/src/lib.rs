@@ -1,0 +1,1 @@
+//! The backends of every port, each held to one conformance suite
