@@ -1,1 +1,27 @@
-//! Every endpoint, authentication, replies and OpenAPI; the only product crate that knows warp
+//! Every endpoint, authentication, replies and OpenAPI; and the calls of the Functions host.
+//!
+//! **Invariant:** the only product crate that knows warp. An endpoint is a plain async function
+//! from [`App`] and [`Request`] to [`Reply`] or [`Problem`].
+//!
+//! **Invariant:** [`router`] checks the registry's [`Access`](domain::registry::Access) before an
+//! endpoint runs; the tenant that an endpoint works for comes out of that check alone.
+
+mod app;
+mod document;
+mod endpoint;
+mod endpoints;
+mod functions;
+mod problem;
+mod reply;
+mod request;
+mod router;
+mod server;
+
+pub use app::{App, Verifier};
+pub use document::{Document, Shape};
+pub use endpoint::Endpoint;
+pub use problem::Problem;
+pub use reply::Reply;
+pub use request::{Incoming, Request};
+pub use router::{AppSetter, AppSlot, Fault, Surface};
+pub use server::Server;

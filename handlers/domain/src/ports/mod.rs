@@ -5,6 +5,7 @@ mod platforms;
 mod queue;
 mod raw_store;
 mod secrets;
+mod triggers;
 
 pub use platforms::{
     AuthorizationRequest, Grant, PlatformAccess, PlatformAccount, PlatformError, Redemption,
@@ -12,6 +13,7 @@ pub use platforms::{
 pub use queue::{Delivery, JobQueue, QueueConsumer};
 pub use raw_store::{RawStore, RawWriter};
 pub use secrets::Secrets;
+pub use triggers::{Triggered, Triggers};
 
 /// What a port answers when it cannot do what it was asked. `Display` may be shown to a person;
 /// the source is for the log.
