@@ -1,0 +1,132 @@
+//! Connections to PostgreSQL: one pool per role, and the one way into a tenant's rows.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use domain::TenantScope;
+use domain::ports::StoreError;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgPool, Postgres, Transaction};
+
+/// How long a caller waits for a connection before it is told that the database is away.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// An unused connection is closed after this, so that a quiet deployment holds few.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
+/// Where each role signs in: `postgres://role:password@host:port/database`.
+///
+/// A direct connection or a pooler in session mode; a pooler in transaction mode loses the
+/// prepared statements that every query here relies on.
+#[derive(Clone, Debug)]
+pub struct DatabaseUrls {
+    /// Runs migrations; needed by `migrate` alone.
+    pub owner: SecretString,
+    pub app: SecretString,
+    pub transform: SecretString,
+    pub api: SecretString,
+}
+
+/// A pool that connects on first use, so that starting never waits for the database.
+///
+/// # Errors
+/// [`StoreError::Invalid`] if `url` is not a PostgreSQL URL. Whether anyone answers there shows
+/// with the first query.
+pub fn connect(url: &SecretString, max_connections: u32) -> Result<PgPool, StoreError> {
+    Ok(PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(IDLE_TIMEOUT)
+        .connect_lazy_with(options(url)?))
+}
+
+/// The parsed URL. The URL itself never gets into the error: it holds a password.
+pub(crate) fn options(url: &SecretString) -> Result<PgConnectOptions, StoreError> {
+    let url = url.expose_secret();
+    if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+        return Err(invalid_url());
+    }
+    Ok(PgConnectOptions::from_str(url).map_err(|_| invalid_url())?.application_name("marketing-iq"))
+}
+
+fn invalid_url() -> StoreError {
+    StoreError::Invalid(
+        "the database URL is not of the form postgres://role:password@host:port/database".to_owned(),
+    )
+}
+
+/// What an error of the database means to a caller that expected none: the database is away or
+/// overloaded, or it holds something that cannot be. Callers look for the errors that they do
+/// expect (a unique key, a missing row) before they ask here.
+pub fn unavailable(what: &'static str, error: sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::RowNotFound => StoreError::NotFound { what },
+        sqlx::Error::Decode(_)
+        | sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::TypeNotFound { .. } => {
+            StoreError::Corrupt { what, source: Box::new(error) }
+        }
+        _ => StoreError::Unavailable { what, source: Box::new(error) },
+    }
+}
+
+/// The pool of the `miq_api` role.
+///
+/// **Invariant:** a tenant's rows are reached through [`ScopedPool::begin`] only. PostgreSQL
+/// shows the role no row unless the transaction names its tenant.
+#[derive(Clone, Debug)]
+pub struct ScopedPool(PgPool);
+
+impl ScopedPool {
+    pub fn new(pool: PgPool) -> Self {
+        Self(pool)
+    }
+
+    /// A transaction that sees the rows of `scope` and no others. The setting ends with the
+    /// transaction, so that a connection never carries it to the next one who borrows it.
+    pub async fn begin(
+        &self,
+        scope: &TenantScope,
+    ) -> Result<Transaction<'static, Postgres>, StoreError> {
+        let mut transaction =
+            self.0.begin().await.map_err(|error| unavailable("the database", error))?;
+        sqlx::query("select set_config('app.tenant_ids', $1, true)")
+            .bind(scope.setting())
+            .execute(&mut *transaction)
+            .await
+            .map_err(|error| unavailable("the database", error))?;
+        Ok(transaction)
+    }
+
+    /// For what belongs to no tenant, such as the data version. No tenant's row shows here.
+    pub fn without_tenant(&self) -> &PgPool {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_of_another_kind_is_refused_without_being_shown() {
+        for url in ["mysql://u:hunter2@h/d", "hunter2", "postgres://u:hunter2@h:port/d"] {
+            let error = connect(&SecretString::from(url), 1).unwrap_err();
+            assert!(matches!(error, StoreError::Invalid(_)), "{url}");
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_away_is_unavailable_and_does_not_delay_the_start() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let url = SecretString::from(format!("postgres://u:p@127.0.0.1:{port}/d"));
+        let pool = connect(&url, 1).unwrap();
+        let error = sqlx::query("select 1").execute(&pool).await.unwrap_err();
+        assert!(matches!(unavailable("the test", error), StoreError::Unavailable { .. }));
+    }
+}
