@@ -8,11 +8,15 @@
 //! been checked.
 
 mod caller;
+mod campaign_key;
 mod clock;
+mod extraction;
+mod figures;
 mod ids;
 mod job;
 mod manifest;
 mod money;
+mod person;
 mod platform;
 pub mod ports;
 mod raw_path;
@@ -23,7 +27,10 @@ mod stream;
 mod window;
 
 pub use caller::{Caller, Denied, OrganizationScope, TenantScope};
+pub use campaign_key::{CampaignKey, InvalidCampaignKey};
 pub use clock::{BusinessClock, FixedClock, SystemClock};
+pub use extraction::{Extraction, InvalidExtraction};
+pub use figures::{AdChange, AdFigures, AdRatios, RATIO_PLACES, WebChange, WebFigures};
 pub use ids::{
     ConnectionId, CredentialId, InvitationId, JobId, OrganizationId, RunId, SessionId, TenantId,
     UserId,
@@ -34,6 +41,7 @@ pub use job::{
 };
 pub use manifest::{Manifest, Part, Quality, Totals};
 pub use money::CurrencyCode;
+pub use person::{EmailAddress, InvalidText, Name, NewPassword};
 pub use platform::{Platform, UnknownPlatform};
 pub use raw_path::{ExtractionPath, InvalidRawPath};
 pub use role::{Permission, Role, UnknownRole};
