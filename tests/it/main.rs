@@ -1,1 +1,12 @@
-fn main() {}
+//! The whole system, as its users meet it: the real binary, a real PostgreSQL, the real dbt, and
+//! the platforms as HTTP servers. `cargo xtask test` provides what these tests need.
+
+mod bad_input;
+mod exactly_once;
+mod failed_build;
+mod figures;
+mod functions;
+mod isolation;
+mod people;
+mod truth;
+mod world;

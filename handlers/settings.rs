@@ -1,0 +1,161 @@
+//! Every setting, in one place: read from the environment, checked together, documented in
+//! `docs/settings.md`. A fault names the setting and the remedy; all faults are told at once.
+
+mod read;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use domain::Platform;
+use domain::ports::SignupPolicy;
+use domain::registry::{DEFAULT_SCHEDULE, FUNCTIONS, Trigger};
+use secrecy::SecretString;
+use url::Url;
+
+pub use read::{Faults, Reader};
+
+/// What the binary was told.
+pub struct Settings {
+    /// What the embedded defaults keep: raw store, secrets, keys, dbt's working files.
+    pub data_dir: PathBuf,
+    /// Where `serve` listens for the public.
+    pub listen: SocketAddr,
+    /// How the public reaches it; part of the OAuth redirect addresses.
+    pub public_url: Url,
+    pub signup: SignupPolicy,
+    /// Stops the business clock at this moment: demo, tests, backfills.
+    pub business_now: Option<DateTime<Utc>>,
+    /// How much history a new connection reads, in days.
+    pub backfill_days: u32,
+    pub databases: Databases,
+    pub dbt: Dbt,
+    pub platforms: connectors::PlatformConfig,
+    pub schedules: Vec<(Platform, String)>,
+}
+
+/// One URL per database role.
+pub struct Databases {
+    pub app: SecretString,
+    pub transform: SecretString,
+    pub api: SecretString,
+    /// Whether a transaction-mode pooler stands in front (no prepared statements).
+    pub transaction_pooler: bool,
+}
+
+/// The transformation: dbt Core as a child process.
+pub struct Dbt {
+    pub command: PathBuf,
+    pub project: PathBuf,
+}
+
+impl Settings {
+    /// Reads all settings; on failure every fault at once.
+    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let data_dir = reader.path_or("MIQ_DATA_DIR", ".miq/data");
+        let listen = reader.parsed_or("MIQ_LISTEN", "127.0.0.1:8080", "an address and port");
+        let public_url = reader.optional("MIQ_PUBLIC_URL").map_or_else(
+            || listen.map(|listen: SocketAddr| format!("http://{listen}/")),
+            Some,
+        );
+        let public_url = public_url
+            .and_then(|text| reader.check("MIQ_PUBLIC_URL", &text, "an http or https URL", web_url));
+        let signup = reader.parsed_or("MIQ_SIGNUP", "invite", "invite, open or closed");
+        let business_now = reader.optional("MIQ_BUSINESS_NOW").map(|text| {
+            let expected = "a moment such as 2024-02-29T12:00:00Z";
+            reader.check("MIQ_BUSINESS_NOW", &text, expected, |text| text.parse().ok())
+        });
+        let backfill_days = reader.parsed_or("MIQ_BACKFILL_DAYS", "90", "a number of days");
+        let databases = databases(reader);
+        let dbt = Dbt {
+            command: reader.path_or("MIQ_DBT", "dbt"),
+            project: reader.path_or("MIQ_DBT_PROJECT", "dbt"),
+        };
+        let platforms = platforms(reader);
+        let schedules = schedules(reader);
+        Some(Self {
+            data_dir,
+            listen: listen?,
+            public_url: public_url?,
+            signup: signup?,
+            business_now: match business_now {
+                Some(given) => Some(given?),
+                None => None,
+            },
+            backfill_days: backfill_days?,
+            databases: databases?,
+            dbt,
+            platforms: platforms?,
+            schedules,
+        })
+    }
+}
+
+fn web_url(text: &str) -> Option<Url> {
+    let url: Url = text.parse().ok()?;
+    matches!(url.scheme(), "http" | "https").then_some(url)
+}
+
+fn databases(reader: &mut Reader<'_>) -> Option<Databases> {
+    let app = reader.required_secret("MIQ_DATABASE_APP_URL");
+    let transform = reader.required_secret("MIQ_DATABASE_TRANSFORM_URL");
+    let api = reader.required_secret("MIQ_DATABASE_API_URL");
+    let transaction_pooler =
+        reader.parsed_or("MIQ_DATABASE_TRANSACTION_POOLER", "false", "true or false");
+    Some(Databases {
+        app: app?,
+        transform: transform?,
+        api: api?,
+        transaction_pooler: transaction_pooler?,
+    })
+}
+
+/// The owner's URL, which only `migrate` needs.
+pub fn owner_url(reader: &mut Reader<'_>) -> Option<SecretString> {
+    reader.required_secret("MIQ_DATABASE_OWNER_URL")
+}
+
+fn platforms(reader: &mut Reader<'_>) -> Option<connectors::PlatformConfig> {
+    let mut config = connectors::PlatformConfig {
+        google_client_id: reader.optional("MIQ_GOOGLE_CLIENT_ID"),
+        google_client_secret: reader.optional_secret("MIQ_GOOGLE_CLIENT_SECRET"),
+        meta_app_id: reader.optional("MIQ_META_APP_ID"),
+        meta_app_secret: reader.optional_secret("MIQ_META_APP_SECRET"),
+        google_developer_token: reader.optional_secret("MIQ_GOOGLE_DEVELOPER_TOKEN"),
+        ..connectors::PlatformConfig::default()
+    };
+    let urls = [
+        ("MIQ_GOOGLE_ADS_URL", &mut config.google_ads_url),
+        ("MIQ_META_GRAPH_URL", &mut config.meta_graph_url),
+        ("MIQ_META_DIALOG_URL", &mut config.meta_dialog_url),
+        ("MIQ_ANALYTICS_DATA_URL", &mut config.analytics_data_url),
+        ("MIQ_ANALYTICS_ADMIN_URL", &mut config.analytics_admin_url),
+        ("MIQ_GOOGLE_AUTHORIZE_URL", &mut config.google_authorize_url),
+        ("MIQ_GOOGLE_TOKEN_URL", &mut config.google_token_url),
+        ("MIQ_GOOGLE_REVOKE_URL", &mut config.google_revoke_url),
+    ];
+    let mut all_read = true;
+    for (name, url) in urls {
+        let Some(text) = reader.optional(name) else { continue };
+        match reader.check(name, &text, "an http or https URL", web_url) {
+            Some(given) => *url = given,
+            None => all_read = false,
+        }
+    }
+    all_read.then_some(config)
+}
+
+/// A timer's schedule is read by the Functions host in Azure, by the embedded host here.
+fn schedules(reader: &mut Reader<'_>) -> Vec<(Platform, String)> {
+    FUNCTIONS
+        .iter()
+        .filter_map(|function| match function.trigger {
+            Trigger::Timer(timer) => Some(timer),
+            Trigger::Queue(_) | Trigger::Http(_) => None,
+        })
+        .map(|timer| {
+            let schedule = reader.optional(timer.schedule_setting);
+            (timer.platform, schedule.unwrap_or_else(|| DEFAULT_SCHEDULE.to_owned()))
+        })
+        .collect()
+}

@@ -1,0 +1,144 @@
+//! Reads named values and collects what is wrong with them.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use secrecy::SecretString;
+
+/// Reads settings from a source, and remembers every fault.
+pub struct Reader<'a> {
+    source: &'a dyn Fn(&str) -> Option<String>,
+    faults: Vec<String>,
+}
+
+/// All that is wrong with the settings, one sentence each.
+#[derive(Debug)]
+pub struct Faults(pub Vec<String>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the settings are at fault:")?;
+        for fault in &self.0 {
+            write!(f, "\n  - {fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+impl<'a> Reader<'a> {
+    pub fn new(source: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { source, faults: Vec::new() }
+    }
+
+    /// What was read, unless something is at fault.
+    pub fn finish<T>(self, read: Option<T>) -> Result<T, Faults> {
+        match read {
+            Some(read) if self.faults.is_empty() => Ok(read),
+            _ => Err(Faults(self.faults)),
+        }
+    }
+
+    /// The value, if it is set and not empty.
+    pub fn optional(&mut self, name: &str) -> Option<String> {
+        let value = (self.source)(name).filter(|value| !value.trim().is_empty())?;
+        if value.starts_with("@Microsoft.KeyVault(") {
+            self.faults.push(format!(
+                "{name} is a Key Vault reference that did not resolve: check that the secret \
+                 exists and that the app's identity may read it"
+            ));
+            return None;
+        }
+        Some(value)
+    }
+
+    pub fn optional_secret(&mut self, name: &str) -> Option<SecretString> {
+        self.optional(name).map(SecretString::from)
+    }
+
+    pub fn required_secret(&mut self, name: &str) -> Option<SecretString> {
+        let before = self.faults.len();
+        let value = self.optional_secret(name);
+        if value.is_none() && self.faults.len() == before {
+            self.faults.push(format!("{name} is not set; docs/settings.md says what it holds"));
+        }
+        value
+    }
+
+    pub fn path_or(&mut self, name: &str, default: &str) -> PathBuf {
+        self.optional(name).unwrap_or_else(|| default.to_owned()).into()
+    }
+
+    pub fn parsed_or<T: FromStr>(
+        &mut self,
+        name: &str,
+        default: &str,
+        expected: &str,
+    ) -> Option<T> {
+        let text = self.optional(name).unwrap_or_else(|| default.to_owned());
+        self.check(name, &text, expected, |text| text.parse().ok())
+    }
+
+    pub fn check<T>(
+        &mut self,
+        name: &str,
+        text: &str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let value = parse(text.trim());
+        if value.is_none() {
+            self.faults.push(format!("{name} is {text:?}, which is not {expected}"));
+        }
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(values: &[(&str, &str)]) -> Vec<String> {
+        let source = |name: &str| {
+            values.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        let mut reader = Reader::new(&source);
+        let read = crate::settings::Settings::read(&mut reader);
+        reader.finish(read).err().map(|faults| faults.0).unwrap_or_default()
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once_and_each_names_its_setting() {
+        let told = faults(&[
+            ("MIQ_DATABASE_APP_URL", "@Microsoft.KeyVault(SecretUri=https://v/secrets/x/)"),
+            ("MIQ_DATABASE_TRANSFORM_URL", "postgres://localhost/miq"),
+            ("MIQ_LISTEN", "nowhere"),
+            ("MIQ_SIGNUP", "everyone"),
+            ("MIQ_GOOGLE_ADS_URL", "ftp://example.com"),
+        ]);
+        for name in [
+            "MIQ_DATABASE_APP_URL",
+            "MIQ_DATABASE_API_URL",
+            "MIQ_LISTEN",
+            "MIQ_SIGNUP",
+            "MIQ_GOOGLE_ADS_URL",
+        ] {
+            let naming = told.iter().filter(|fault| fault.starts_with(name)).count();
+            assert_eq!(naming, 1, "{name} in {told:?}");
+        }
+        assert_eq!(told.len(), 5, "{told:?}");
+    }
+
+    #[test]
+    fn three_database_urls_are_enough() {
+        let url = "postgres://localhost/miq";
+        let told = faults(&[
+            ("MIQ_DATABASE_APP_URL", url),
+            ("MIQ_DATABASE_TRANSFORM_URL", url),
+            ("MIQ_DATABASE_API_URL", url),
+        ]);
+        assert!(told.is_empty(), "{told:?}");
+    }
+}
