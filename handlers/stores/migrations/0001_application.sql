@@ -86,8 +86,8 @@ create table app.refresh_tokens (
     tenant_id uuid references app.tenants,
     issued_at timestamptz not null,
     expires_at timestamptz not null,
-    replaced_at timestamptz,
-    replaced_by bytea
+    -- its successor can be derived from it, with the server's key alone
+    replaced_at timestamptz
 );
 create index refresh_tokens_session on app.refresh_tokens (session_id);
 

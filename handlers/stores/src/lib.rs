@@ -3,10 +3,49 @@
 //! **Invariant:** a tenant's rows are read through [`ScopedPool::begin`] only, which takes a
 //! checked [`domain::TenantScope`]; PostgreSQL enforces the same once more.
 
+mod audit;
+#[cfg(feature = "testing")]
+pub mod conformance;
+mod connections;
 mod database;
+mod health;
+mod identity;
 mod migrate;
+mod oauth_states;
+mod opaque_token;
+mod passwords;
+mod platform_credentials;
+mod publish;
+mod queue_postgres;
+mod raw_directory;
+mod raw_name;
+mod run_history;
+mod runs;
+mod secret_name;
+mod secrets_file;
+mod serving;
+pub mod signing_key;
+mod stored;
+mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod transform;
+mod warehouse;
 
+pub use connections::PostgresConnections;
 pub use database::{DatabaseUrls, ScopedPool, connect, unavailable};
-pub use migrate::{MigrationReport, Pending, migrate, pending};
+pub use health::DatabaseProbe;
+pub use identity::PostgresIdentity;
+pub use migrate::{MigrationReport, migrate, pending};
+pub use oauth_states::PostgresConsents;
+pub use platform_credentials::PostgresCredentials;
+pub use publish::PostgresPublisher;
+pub use queue_postgres::PostgresQueue;
+pub use raw_directory::RawDirectory;
+pub use run_history::PostgresRunHistory;
+pub use runs::PostgresRuns;
+pub use secrets_file::SecretsFile;
+pub use serving::PostgresServing;
+pub use tenants::PostgresTenants;
+pub use transform::{DbtConnection, DbtProcess, PostgresBuilds};
+pub use warehouse::PostgresWarehouse;
