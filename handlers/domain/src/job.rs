@@ -52,6 +52,9 @@ pub struct NewJob {
     pub connection: ConnectionId,
     pub stream: Stream,
     pub window: DateRange,
+    /// Part of the account's first read; once all such jobs of a run have succeeded, its
+    /// history is loaded.
+    pub history: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,11 +12,15 @@ create table app.etl_run_history (
     check (state in ('running', 'succeeded', 'partly_failed', 'failed')),
     created_at timestamptz not null default now(),
     finished_at timestamptz,
+    -- the build that its last job asked for; null: none of its jobs loaded anything
+    build_request bigint,
     -- the data version in which its rows were first served
     data_version bigint,
     check ((trigger = 'slot') = (slot_date is not null and slot_hour is not null)),
     unique (tenant_id, slot_date, slot_hour)
 );
+create index etl_run_history_unpublished on app.etl_run_history (build_request)
+where build_request is not null and data_version is null;
 create index etl_run_history_newest on app.etl_run_history (tenant_id, created_at desc);
 
 -- That a platform's timer has planned a slot: whoever comes second finds the row.
@@ -40,16 +44,21 @@ create table app.etl_jobs (
     stream text not null,
     window_start date not null,
     window_end date not null,
+    -- part of the account's first read
+    history boolean not null default false,
     state text not null default 'planned'
     check (state in ('planned', 'running', 'succeeded', 'failed')),
     -- raised by each claim; what an earlier attempt then reports is ignored
     attempt integer not null default 0,
+    -- its worker is alive until then, and says so again before
+    lease_until timestamptz,
     -- when a message was last put on its queue; null: not yet
     enqueued_at timestamptz,
     started_at timestamptz,
     finished_at timestamptz,
     -- a platform asked us to wait until then
     not_before timestamptz,
+    -- where the latest extraction is, or would be had it come to its end
     manifest_path text,
     rows bigint not null default 0,
     bytes bigint not null default 0,
@@ -62,6 +71,7 @@ create table app.etl_jobs (
 );
 create index etl_jobs_run on app.etl_jobs (run_id);
 create index etl_jobs_open on app.etl_jobs (platform) where state in ('planned', 'running');
+create index etl_jobs_read on app.etl_jobs (connection_id, window_end) where state = 'succeeded';
 
 -- Coalescing of builds: a build serves all requests up to the one it started with.
 create table app.build_state (

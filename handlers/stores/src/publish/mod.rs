@@ -1,0 +1,138 @@
+//! From the marts to the serving tables, on the pool of the `miq_app` role.
+//!
+//! **Invariant:** one transaction, which also gives the right to build back. If that right was
+//! lost, or anything else fails, nothing was published.
+//!
+//! The marts' own tables come and go with dbt, so that these statements cannot be checked
+//! against them when this crate is compiled; the dbt project's contracts and the tests that run
+//! both hold them together.
+
+mod windows;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::ports::{Build, Published, Publisher, StoreError};
+use sqlx::{PgPool, Postgres, Transaction};
+
+#[derive(Clone, Debug)]
+pub struct PostgresPublisher(PgPool);
+
+impl PostgresPublisher {
+    pub fn new(app: PgPool) -> Self {
+        Self(app)
+    }
+}
+
+#[async_trait]
+impl Publisher for PostgresPublisher {
+    async fn publish(
+        &self,
+        build: &Build,
+        through_change: i64,
+        transform: Duration,
+    ) -> Result<Published, StoreError> {
+        let started = tokio::time::Instant::now();
+        let mut tx = self.0.begin().await.map_err(unavailable)?;
+        let served = lock_version(&mut tx).await?;
+        let copied = windows::copy(&mut tx, served.change, through_change).await?;
+        let data_version = if copied.changed { served.version + 1 } else { served.version };
+        if copied.changed {
+            set_version(&mut tx, data_version, through_change).await?;
+        }
+        let more_requested = give_back(&mut tx, build).await?;
+        let timing = (transform, started.elapsed());
+        record(&mut tx, build, data_version, timing).await?;
+        tx.commit().await.map_err(unavailable)?;
+        Ok(Published { data_version, days: copied.days, rows: copied.rows, more_requested })
+    }
+}
+
+struct Served {
+    version: i64,
+    change: i64,
+}
+
+/// Two publishers never run side by side.
+async fn lock_version(tx: &mut Transaction<'static, Postgres>) -> Result<Served, StoreError> {
+    sqlx::query_as!(Served, "select version, change from serving.data_version for update")
+        .fetch_one(&mut **tx)
+        .await
+        .map_err(unavailable)
+}
+
+async fn set_version(
+    tx: &mut Transaction<'static, Postgres>,
+    version: i64,
+    change: i64,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update serving.data_version set version = $1, change = $2, published_at = now()",
+        version,
+        change,
+    )
+    .execute(&mut **tx)
+    .await
+    .map_err(unavailable)?;
+    Ok(())
+}
+
+/// Late in the transaction, because the row that it locks is also the one in which runs ask for
+/// builds. Answers whether one did since this build began.
+async fn give_back(
+    tx: &mut Transaction<'static, Postgres>,
+    build: &Build,
+) -> Result<bool, StoreError> {
+    let requested = sqlx::query_scalar!(
+        "update app.build_state set built = $2, holder = null, lease_until = null
+        where holder = $1
+        returning requested",
+        build.id,
+        build.request,
+    )
+    .fetch_optional(&mut **tx)
+    .await
+    .map_err(unavailable)?;
+    let requested = requested.ok_or(StoreError::NotFound { what: "the right to publish" })?;
+    Ok(requested > build.request)
+}
+
+async fn record(
+    tx: &mut Transaction<'static, Postgres>,
+    build: &Build,
+    data_version: i64,
+    (transform, publish): (Duration, Duration),
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update app.builds
+        set
+            state = 'published', finished_at = now(), data_version = $2, transform_ms = $3,
+            publish_ms = $4
+        where id = $1",
+        build.id,
+        data_version,
+        milliseconds(transform),
+        milliseconds(publish),
+    )
+    .execute(&mut **tx)
+    .await
+    .map_err(unavailable)?;
+    sqlx::query!(
+        "update app.etl_run_history set data_version = $2
+        where build_request <= $1 and data_version is null",
+        build.request,
+        data_version,
+    )
+    .execute(&mut **tx)
+    .await
+    .map_err(unavailable)?;
+    Ok(())
+}
+
+pub(crate) fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn unavailable(error: sqlx::Error) -> StoreError {
+    crate::unavailable("the serving tables", error)
+}

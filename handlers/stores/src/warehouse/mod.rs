@@ -1,0 +1,75 @@
+//! The embedded warehouse: raw tables in PostgreSQL, on the pool of the `miq_transform` role.
+//!
+//! **Invariant:** what a build has to pick up gets its change number under [`lock_changes`], in
+//! the transaction that commits it. So the numbers are in the order of the commits, and whoever
+//! has seen change *n* has seen all before it.
+
+mod copy_text;
+mod load;
+mod settings;
+
+use async_trait::async_trait;
+use domain::Extraction;
+use domain::ports::{Load, StoreError, TenantSettings, Warehouse};
+use sqlx::{PgPool, Postgres, Transaction};
+
+use load::PostgresLoad;
+
+#[derive(Clone, Debug)]
+pub struct PostgresWarehouse(PgPool);
+
+impl PostgresWarehouse {
+    pub fn new(transform: PgPool) -> Self {
+        Self(transform)
+    }
+}
+
+#[async_trait]
+impl Warehouse for PostgresWarehouse {
+    async fn begin_load(
+        &self,
+        extraction: &Extraction,
+    ) -> Result<Option<Box<dyn Load>>, StoreError> {
+        let load = PostgresLoad::begin(&self.0, extraction).await?;
+        Ok(load.map(|load| Box::new(load) as Box<dyn Load>))
+    }
+
+    async fn set_tenants(&self, tenants: &[TenantSettings]) -> Result<(), StoreError> {
+        let mut tx = self.0.begin().await.map_err(unavailable)?;
+        lock_changes(&mut tx).await?;
+        settings::set(&mut tx, tenants).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn newest_change(&self) -> Result<i64, StoreError> {
+        let mut tx = self.0.begin().await.map_err(unavailable)?;
+        lock_changes(&mut tx).await?;
+        let change = sqlx::query_scalar!(
+            r#"select greatest(
+                (select coalesce(max(change), 0) from raw.extractions),
+                (select coalesce(max(change), 0) from raw.tenant_settings)
+            ) as "change!""#
+        )
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(unavailable)?;
+        tx.commit().await.map_err(unavailable)?;
+        Ok(change)
+    }
+}
+
+/// "miq chan" as a number: any constant that nothing else in the database locks.
+const CHANGES_LOCK: i64 = 0x6d69_7120_6368_616e;
+
+async fn lock_changes(tx: &mut Transaction<'static, Postgres>) -> Result<(), StoreError> {
+    sqlx::query("select pg_advisory_xact_lock($1)")
+        .bind(CHANGES_LOCK)
+        .execute(&mut **tx)
+        .await
+        .map_err(unavailable)?;
+    Ok(())
+}
+
+fn unavailable(error: sqlx::Error) -> StoreError {
+    crate::unavailable("the warehouse", error)
+}
