@@ -14,6 +14,8 @@ create table app.queue_messages (
 );
 -- What a receiver looks for: the longest visible message of a queue.
 create index queue_messages_next on app.queue_messages (queue, visible_at);
+-- What a sender clears away.
+create index queue_messages_expired on app.queue_messages (expires_at);
 
 alter table app.queue_messages enable row level security;
 alter table app.queue_messages force row level security;

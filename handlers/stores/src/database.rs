@@ -13,7 +13,7 @@ use sqlx::{PgPool, Postgres, Transaction};
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// An unused connection is closed after this, so that a quiet deployment holds few.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Where each role signs in: `postgres://role:password@host:port/database`.
 ///
@@ -52,7 +52,8 @@ pub(crate) fn options(url: &SecretString) -> Result<PgConnectOptions, StoreError
 
 fn invalid_url() -> StoreError {
     StoreError::Invalid(
-        "the database URL is not of the form postgres://role:password@host:port/database".to_owned(),
+        "the database URL is not of the form postgres://role:password@host:port/database"
+            .to_owned(),
     )
 }
 
@@ -65,9 +66,7 @@ pub fn unavailable(what: &'static str, error: sqlx::Error) -> StoreError {
         sqlx::Error::Decode(_)
         | sqlx::Error::ColumnDecode { .. }
         | sqlx::Error::ColumnNotFound(_)
-        | sqlx::Error::TypeNotFound { .. } => {
-            StoreError::Corrupt { what, source: Box::new(error) }
-        }
+        | sqlx::Error::TypeNotFound { .. } => StoreError::Corrupt { what, source: Box::new(error) },
         _ => StoreError::Unavailable { what, source: Box::new(error) },
     }
 }
@@ -92,9 +91,8 @@ impl ScopedPool {
     ) -> Result<Transaction<'static, Postgres>, StoreError> {
         let mut transaction =
             self.0.begin().await.map_err(|error| unavailable("the database", error))?;
-        sqlx::query("select set_config('app.tenant_ids', $1, true)")
-            .bind(scope.setting())
-            .execute(&mut *transaction)
+        sqlx::query!("select set_config('app.tenant_ids', $1, true)", scope.setting())
+            .fetch_one(&mut *transaction)
             .await
             .map_err(|error| unavailable("the database", error))?;
         Ok(transaction)

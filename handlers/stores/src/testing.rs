@@ -20,7 +20,7 @@ use crate::migrate::{migrate, migrator};
 const PASSWORD: &str = "marketing-iq-test";
 
 /// Databases of tests that were killed are removed after this.
-const LEFTOVER_AGE: Duration = Duration::from_secs(60 * 60);
+const LEFTOVER_AGE: Duration = Duration::from_hours(1);
 
 /// Held while a template is made: nextest runs each test in a process of its own.
 const TEMPLATE_LOCK: i64 = 0x6d69_715f_7465_7374;
@@ -197,11 +197,12 @@ async fn is_finished(admin: &mut PgConnection, template: &str) -> bool {
 }
 
 async fn remove_leftovers(admin: &mut PgConnection) {
-    let names: Vec<String> =
-        sqlx::query_scalar("select datname from pg_database where starts_with(datname, 'miq_test_')")
-            .fetch_all(&mut *admin)
-            .await
-            .expect("the test server lists its databases");
+    let names: Vec<String> = sqlx::query_scalar(
+        "select datname from pg_database where starts_with(datname, 'miq_test_')",
+    )
+    .fetch_all(&mut *admin)
+    .await
+    .expect("the test server lists its databases");
     for name in names {
         let born = name.split('_').nth(2).and_then(|seconds| seconds.parse::<u64>().ok());
         if born.is_some_and(|born| born + LEFTOVER_AGE.as_secs() < unix_seconds()) {

@@ -32,13 +32,6 @@ pub struct MigrationReport {
     pub applied: Vec<String>,
 }
 
-/// What `migrate` would do.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pending {
-    pub roles: Vec<&'static str>,
-    pub migrations: Vec<String>,
-}
-
 /// Creates the roles that are missing, brings their passwords in line with their URLs, and
 /// applies the migrations that are missing. Each migration is one transaction.
 pub async fn migrate(urls: &DatabaseUrls) -> Result<MigrationReport> {
@@ -68,19 +61,19 @@ pub async fn migrate(urls: &DatabaseUrls) -> Result<MigrationReport> {
     Ok(report)
 }
 
-/// What is missing. Changes nothing.
-pub async fn pending(urls: &DatabaseUrls) -> Result<Pending> {
+/// What [`migrate`] would create or apply, one line each. Changes nothing.
+pub async fn pending(urls: &DatabaseUrls) -> Result<Vec<String>> {
     let logins = roles::logins(urls)?;
     let mut owner = connect_owner(urls).await?;
     let mut missing = Vec::new();
     for login in &logins {
         if !roles::exists(&mut owner, login.role).await? {
-            missing.push(login.role);
+            missing.push(format!("the role {}", login.role));
         }
     }
-    let migrations = unapplied(&mut owner, &migrator()).await?;
+    missing.extend(unapplied(&mut owner, &migrator()).await?);
     owner.close().await?;
-    Ok(Pending { roles: missing, migrations })
+    Ok(missing)
 }
 
 pub(crate) fn migrator() -> Migrator {
@@ -131,11 +124,11 @@ mod tests {
     async fn migrating_again_changes_nothing() {
         let database = TestDatabase::empty().await;
         let expected = pending(database.urls()).await.unwrap();
-        assert_eq!(expected.migrations.len(), migrator().iter().count());
+        assert_eq!(expected.len(), migrator().iter().count());
 
         let first = migrate(database.urls()).await.unwrap();
-        assert_eq!(first.applied, expected.migrations);
-        assert_eq!(pending(database.urls()).await.unwrap(), Pending::default());
+        assert_eq!(first.applied, expected);
+        assert_eq!(pending(database.urls()).await.unwrap(), Vec::<String>::new());
         assert_eq!(migrate(database.urls()).await.unwrap(), MigrationReport::default());
     }
 
@@ -154,7 +147,9 @@ mod tests {
         let owner = format!("miq_test_owner_{}", Uuid::new_v4().simple());
         let name = database.name();
         let run = |sql: String| sqlx::raw_sql(AssertSqlSafe(sql)).execute(database.owner());
-        run(format!("create role {owner} login createrole createdb password 'test'")).await.unwrap();
+        run(format!("create role {owner} login createrole createdb password 'test'"))
+            .await
+            .unwrap();
         run(format!("alter database {name} owner to {owner}")).await.unwrap();
         // As if it had created them itself: other tests share the roles of this server.
         for role in ["miq_app", "miq_transform", "miq_api"] {
@@ -165,8 +160,10 @@ mod tests {
         let mut url = Url::parse(database.urls().owner.expose_secret()).unwrap();
         url.set_username(&owner).unwrap();
         url.set_password(Some("test")).unwrap();
-        let urls =
-            DatabaseUrls { owner: SecretString::from(String::from(url)), ..database.urls().clone() };
+        let urls = DatabaseUrls {
+            owner: SecretString::from(String::from(url)),
+            ..database.urls().clone()
+        };
         let migrated = migrate(&urls).await;
 
         // The role belongs to the server, not to the database, and would stay.
@@ -204,7 +201,8 @@ mod tests {
                 .execute(pool)
                 .await
                 .unwrap_err();
-            let code = error.as_database_error().and_then(|e| e.code().map(|c| c.into_owned()));
+            let code =
+                error.as_database_error().and_then(|e| e.code().map(std::borrow::Cow::into_owned));
             assert_eq!(code.as_deref(), Some("42501"), "{table}: {error}");
         }
     }

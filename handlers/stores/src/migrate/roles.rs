@@ -198,7 +198,10 @@ pub(super) async fn prove(login: &Login) -> Result<()> {
     .await?;
     connection.close().await?;
     if !holds {
-        bail!("the URL of {0} does not sign in as {0}, or row-level security does not hold it", login.role);
+        bail!(
+            "the URL of {0} does not sign in as {0}, or row-level security does not hold it",
+            login.role
+        );
     }
     Ok(())
 }

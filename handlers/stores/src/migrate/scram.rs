@@ -26,13 +26,7 @@ fn with_salt(password: &SecretString, salt: &[u8]) -> Result<String> {
         "a database password must be made of printable ASCII characters, and not be empty"
     );
     let mut salted = [0; digest::SHA256_OUTPUT_LEN];
-    pbkdf2::derive(
-        pbkdf2::PBKDF2_HMAC_SHA256,
-        ITERATIONS,
-        salt,
-        password.as_bytes(),
-        &mut salted,
-    );
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ITERATIONS, salt, password.as_bytes(), &mut salted);
     let salted = hmac::Key::new(hmac::HMAC_SHA256, &salted);
     let client_key = hmac::sign(&salted, b"Client Key");
     let stored_key = digest::digest(&digest::SHA256, client_key.as_ref());
