@@ -1,0 +1,61 @@
+with
+
+listed as (
+
+    select
+        tenant_id,
+        {{ campaign_key() }} as campaign_key,
+        platform,
+        account_id,
+        campaign_id,
+        name,
+        type,
+        status,
+        budget,
+        currency_code
+    from {{ ref('int_campaigns') }}
+
+),
+
+last_days as (
+
+    select
+        tenant_id,
+        campaign_key,
+        max(date) as date
+    from {{ ref('fact_ad_performance') }}
+    group by tenant_id, campaign_key
+
+),
+
+-- a deleted campaign leaves Meta's list, but its spend stays
+unlisted as (
+
+    select
+        facts.tenant_id,
+        facts.campaign_key,
+        facts.platform,
+        facts.account_id,
+        facts.campaign_id,
+        facts.campaign_name as name,
+        null::text as type,
+        null::text as status,
+        null::numeric(38, 9) as budget,
+        facts.currency_code
+    from last_days
+    inner join {{ ref('fact_ad_performance') }} as facts
+        on
+            last_days.tenant_id = facts.tenant_id
+            and last_days.date = facts.date
+            and last_days.campaign_key = facts.campaign_key
+    left join listed
+        on
+            last_days.tenant_id = listed.tenant_id
+            and last_days.campaign_key = listed.campaign_key
+    where listed.campaign_key is null
+
+)
+
+select * from listed
+union all
+select * from unlisted
