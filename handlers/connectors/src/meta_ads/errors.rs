@@ -65,7 +65,7 @@ pub(crate) fn classify(platform: Platform, answer: &Answer<'_>) -> Failure {
         (100, _) if error.message.contains("in summary param") => temporary(platform),
         (101, _) => operator(platform, WRONG_APP),
         (100 | 2_500 | 3_018, _) if !error.is_transient => not_understood(platform),
-        (-2 | 1 | 2 | 104 | 341 | 960, _) => temporary(platform),
+        (-2 | 1 | 2 | 104 | 341 | 960 | 2_601, _) => temporary(platform),
         _ if error.is_transient || answer.status.is_server_error() => temporary(platform),
         _ => answer.by_status(platform),
     }

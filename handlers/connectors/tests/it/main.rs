@@ -1,0 +1,6 @@
+//! Connectors against real HTTP servers: scripted ones for faults in the bytes themselves, the
+//! simulators for all that a platform says in its own words.
+
+mod bytes;
+mod gather;
+mod scripted;
