@@ -7,8 +7,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+use connectors::{Endpoints, OAuthClient, PlatformConfig, Timing};
 use domain::Platform;
-use domain::ports::SignupPolicy;
+use domain::ports::SignUpPolicy;
 use domain::registry::{DEFAULT_SCHEDULE, FUNCTIONS, Trigger};
 use secrecy::SecretString;
 use url::Url;
@@ -23,14 +24,14 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// How the public reaches it; part of the OAuth redirect addresses.
     pub public_url: Url,
-    pub signup: SignupPolicy,
+    pub signup: SignUpPolicy,
     /// Stops the business clock at this moment: demo, tests, backfills.
     pub business_now: Option<DateTime<Utc>>,
     /// How much history a new connection reads, in days.
     pub backfill_days: u32,
     pub databases: Databases,
     pub dbt: Dbt,
-    pub platforms: connectors::PlatformConfig,
+    pub platforms: PlatformConfig,
     pub schedules: Vec<(Platform, String)>,
 }
 
@@ -39,8 +40,6 @@ pub struct Databases {
     pub app: SecretString,
     pub transform: SecretString,
     pub api: SecretString,
-    /// Whether a transaction-mode pooler stands in front (no prepared statements).
-    pub transaction_pooler: bool,
 }
 
 /// The transformation: dbt Core as a child process.
@@ -96,18 +95,12 @@ fn web_url(text: &str) -> Option<Url> {
     matches!(url.scheme(), "http" | "https").then_some(url)
 }
 
-fn databases(reader: &mut Reader<'_>) -> Option<Databases> {
+/// The URLs of the roles that run the system.
+pub fn databases(reader: &mut Reader<'_>) -> Option<Databases> {
     let app = reader.required_secret("MIQ_DATABASE_APP_URL");
     let transform = reader.required_secret("MIQ_DATABASE_TRANSFORM_URL");
     let api = reader.required_secret("MIQ_DATABASE_API_URL");
-    let transaction_pooler =
-        reader.parsed_or("MIQ_DATABASE_TRANSACTION_POOLER", "false", "true or false");
-    Some(Databases {
-        app: app?,
-        transform: transform?,
-        api: api?,
-        transaction_pooler: transaction_pooler?,
-    })
+    Some(Databases { app: app?, transform: transform?, api: api? })
 }
 
 /// The owner's URL, which only `migrate` needs.
@@ -115,24 +108,49 @@ pub fn owner_url(reader: &mut Reader<'_>) -> Option<SecretString> {
     reader.required_secret("MIQ_DATABASE_OWNER_URL")
 }
 
-fn platforms(reader: &mut Reader<'_>) -> Option<connectors::PlatformConfig> {
-    let mut config = connectors::PlatformConfig {
-        google_client_id: reader.optional("MIQ_GOOGLE_CLIENT_ID"),
-        google_client_secret: reader.optional_secret("MIQ_GOOGLE_CLIENT_SECRET"),
-        meta_app_id: reader.optional("MIQ_META_APP_ID"),
-        meta_app_secret: reader.optional_secret("MIQ_META_APP_SECRET"),
-        google_developer_token: reader.optional_secret("MIQ_GOOGLE_DEVELOPER_TOKEN"),
-        ..connectors::PlatformConfig::default()
-    };
+fn platforms(reader: &mut Reader<'_>) -> Option<PlatformConfig> {
+    let google = application(reader, "MIQ_GOOGLE_CLIENT_ID", "MIQ_GOOGLE_CLIENT_SECRET");
+    let meta = application(reader, "MIQ_META_APP_ID", "MIQ_META_APP_SECRET");
+    Some(PlatformConfig {
+        endpoints: endpoints(reader)?,
+        google: google?,
+        meta: meta?,
+        google_ads_developer_token: reader.optional_secret("MIQ_GOOGLE_DEVELOPER_TOKEN"),
+        timing: Timing::default(),
+    })
+}
+
+/// An application at a platform: both halves, or neither.
+fn application(
+    reader: &mut Reader<'_>,
+    id_name: &str,
+    secret_name: &str,
+) -> Option<Option<OAuthClient>> {
+    match (reader.optional(id_name), reader.optional_secret(secret_name)) {
+        (Some(id), Some(secret)) => Some(Some(OAuthClient { id, secret })),
+        (None, None) => Some(None),
+        (Some(_), None) => {
+            reader.fault(format!("{id_name} is set and {secret_name} is not: both or neither"));
+            None
+        }
+        (None, Some(_)) => {
+            reader.fault(format!("{secret_name} is set and {id_name} is not: both or neither"));
+            None
+        }
+    }
+}
+
+fn endpoints(reader: &mut Reader<'_>) -> Option<Endpoints> {
+    let mut endpoints = Endpoints::default();
     let urls = [
-        ("MIQ_GOOGLE_ADS_URL", &mut config.google_ads_url),
-        ("MIQ_META_GRAPH_URL", &mut config.meta_graph_url),
-        ("MIQ_META_DIALOG_URL", &mut config.meta_dialog_url),
-        ("MIQ_ANALYTICS_DATA_URL", &mut config.analytics_data_url),
-        ("MIQ_ANALYTICS_ADMIN_URL", &mut config.analytics_admin_url),
-        ("MIQ_GOOGLE_AUTHORIZE_URL", &mut config.google_authorize_url),
-        ("MIQ_GOOGLE_TOKEN_URL", &mut config.google_token_url),
-        ("MIQ_GOOGLE_REVOKE_URL", &mut config.google_revoke_url),
+        ("MIQ_GOOGLE_ADS_URL", &mut endpoints.google_ads_url),
+        ("MIQ_META_GRAPH_URL", &mut endpoints.meta_graph_url),
+        ("MIQ_META_DIALOG_URL", &mut endpoints.meta_dialog_url),
+        ("MIQ_ANALYTICS_DATA_URL", &mut endpoints.analytics_data_url),
+        ("MIQ_ANALYTICS_ADMIN_URL", &mut endpoints.analytics_admin_url),
+        ("MIQ_GOOGLE_AUTHORIZE_URL", &mut endpoints.google_authorize_url),
+        ("MIQ_GOOGLE_TOKEN_URL", &mut endpoints.google_token_url),
+        ("MIQ_GOOGLE_REVOKE_URL", &mut endpoints.google_revoke_url),
     ];
     let mut all_read = true;
     for (name, url) in urls {
@@ -142,7 +160,7 @@ fn platforms(reader: &mut Reader<'_>) -> Option<connectors::PlatformConfig> {
             None => all_read = false,
         }
     }
-    all_read.then_some(config)
+    all_read.then_some(endpoints)
 }
 
 /// A timer's schedule is read by the Functions host in Azure, by the embedded host here.

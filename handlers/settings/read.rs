@@ -41,6 +41,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Remembers what is wrong, in a sentence that begins with the setting's name.
+    pub fn fault(&mut self, fault: String) {
+        self.faults.push(fault);
+    }
+
     /// The value, if it is set and not empty.
     pub fn optional(&mut self, name: &str) -> Option<String> {
         let value = (self.source)(name).filter(|value| !value.trim().is_empty())?;
