@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use domain::Caller;
-use domain::ports::Triggers;
+use domain::ports::{
+    Connections, Consents, Credentials, Identity, PlatformAccess, Tenants, Triggers,
+};
+use jobs::CredentialVault;
+use url::Url;
 
-use crate::Problem;
+use crate::{Problem, Tokens};
 
 /// Says who sent a bearer token.
 pub trait Verifier: Send + Sync {
@@ -16,6 +20,17 @@ pub trait Verifier: Send + Sync {
 /// Everything that endpoints reach. One per process.
 pub struct App {
     pub verifier: Arc<dyn Verifier>,
+    /// Makes the access tokens that `verifier` accepts.
+    pub tokens: Arc<Tokens>,
+    pub identity: Arc<dyn Identity>,
+    pub tenants: Arc<dyn Tenants>,
+    pub consents: Arc<dyn Consents>,
+    pub credentials: Arc<dyn Credentials>,
+    pub vault: Arc<CredentialVault>,
+    pub platforms: Arc<dyn PlatformAccess>,
+    pub connections: Arc<dyn Connections>,
+    /// Where browsers and platforms reach this deployment.
+    pub public_url: Url,
     /// What timers and queue messages start.
     pub triggers: Arc<dyn Triggers>,
 }

@@ -1,9 +1,37 @@
 //! One file per endpoint; one line per endpoint here.
 
+mod auth;
+mod connections;
+mod credentials;
+mod oauth;
+mod tenants;
+mod users;
+
 use crate::Endpoint;
 
 /// Every endpoint, in the registry's order.
-pub(crate) static ENDPOINTS: &[Endpoint] = &[];
+pub(crate) static ENDPOINTS: &[Endpoint] = &[
+    auth::sign_up::ENDPOINT,
+    auth::log_in::ENDPOINT,
+    auth::refresh::ENDPOINT,
+    auth::log_out::ENDPOINT,
+    tenants::list::ENDPOINT,
+    tenants::create::ENDPOINT,
+    tenants::get::ENDPOINT,
+    tenants::update::ENDPOINT,
+    users::list::ENDPOINT,
+    users::invite::ENDPOINT,
+    users::remove::ENDPOINT,
+    oauth::connect_google_ads::ENDPOINT,
+    oauth::connect_meta_ads::ENDPOINT,
+    oauth::connect_google_analytics::ENDPOINT,
+    oauth::callback::ENDPOINT,
+    credentials::list::ENDPOINT,
+    credentials::accounts::ENDPOINT,
+    connections::list::ENDPOINT,
+    connections::create::ENDPOINT,
+    connections::delete::ENDPOINT,
+];
 
 #[cfg(test)]
 mod tests {

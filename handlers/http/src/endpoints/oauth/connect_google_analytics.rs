@@ -1,0 +1,10 @@
+use domain::Platform;
+
+use super::consent;
+use crate::Endpoint;
+
+pub(in crate::endpoints) const ENDPOINT: Endpoint = Endpoint {
+    function: "ConnectGoogleAnalytics",
+    handle: |app, request| Box::pin(consent::start(app, request, Platform::GoogleAnalytics)),
+    document: consent::document,
+};
