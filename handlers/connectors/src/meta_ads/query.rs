@@ -13,7 +13,8 @@ const INSIGHTS_FIELDS: &str = "account_id,account_currency,campaign_id,campaign_
 const CAMPAIGN_FIELDS: &str = "id,name,status,effective_status,objective,daily_budget,\
     lifetime_budget,start_time,stop_time,created_time,updated_time";
 
-/// A listing leaves out deleted and archived campaigns unless they are asked for.
+/// A listing leaves out archived campaigns unless they are asked for, and deleted ones even
+/// then: the names of those come with their insights.
 const ALL_STATUSES: &str = r#"["ACTIVE","PAUSED","DELETED","ARCHIVED","IN_PROCESS","WITH_ISSUES"]"#;
 
 pub(crate) const ACCOUNT_FIELDS: &str = "id,account_id,name,currency,timezone_name,account_status";

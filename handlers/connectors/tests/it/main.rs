@@ -2,5 +2,9 @@
 //! simulators for all that a platform says in its own words.
 
 mod bytes;
+mod consent;
+mod faults;
+mod figures;
 mod gather;
 mod scripted;
+mod simulated;
