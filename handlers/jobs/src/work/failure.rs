@@ -1,0 +1,210 @@
+//! What a failed attempt means: try again, and when; or give up, and whom to tell.
+
+use std::time::Duration;
+
+use domain::ports::{ConnectionTrouble, PlatformError, StoreError};
+use domain::{ClaimedJob, InvalidExtraction, JobFailure};
+
+use crate::unpack::UnpackError;
+
+/// Attempts that end in a failure of which we hear, before the job is given up.
+const MOST_ATTEMPTS: u32 = 5;
+
+/// The first wait; each later one is four times as long.
+const FIRST_WAIT: Duration = Duration::from_secs(15);
+
+/// No wait is longer, unless the platform says so.
+const LONGEST_WAIT: Duration = Duration::from_mins(30);
+
+/// Why an attempt failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AttemptError {
+    #[error(transparent)]
+    Platform(#[from] PlatformError),
+    #[error("the raw store failed")]
+    Raw(#[source] StoreError),
+    #[error("the warehouse failed")]
+    Warehouse(#[source] StoreError),
+    #[error("the application database failed")]
+    Runs(#[source] StoreError),
+    #[error("what was stored cannot be loaded")]
+    Damaged(#[source] UnpackError),
+    #[error("what was stored cannot be loaded")]
+    Invalid(#[from] InvalidExtraction),
+    #[error("the connector counted {read} rows, and {landed} were stored")]
+    LostRows { read: u64, landed: u64 },
+}
+
+/// What to do about a failed attempt.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// `retry_in` decides.
+    pub(crate) failure: JobFailure,
+    /// What was extracted is good, and is loaded by the next attempt.
+    pub(crate) keep_extraction: bool,
+    pub(crate) trouble: Option<ConnectionTrouble>,
+}
+
+pub(crate) fn judge(error: &AttemptError, job: &ClaimedJob) -> Verdict {
+    let (code, message, keep_extraction) = match error {
+        AttemptError::Platform(error) => (error.code(), error.to_string(), false),
+        AttemptError::Raw(_) | AttemptError::Runs(_) => (
+            "storage_unavailable",
+            "storage is not available; the work is tried again".into(),
+            true,
+        ),
+        AttemptError::Warehouse(StoreError::Corrupt { .. }) => (
+            "unreadable_rows",
+            "the platform sent rows that cannot be read; the operator's log says which".into(),
+            false,
+        ),
+        AttemptError::Warehouse(_) => (
+            "warehouse_unavailable",
+            "the warehouse is not available; the work is tried again".into(),
+            true,
+        ),
+        AttemptError::Damaged(_) | AttemptError::Invalid(_) | AttemptError::LostRows { .. } => (
+            "raw_damaged",
+            "the stored extraction is damaged; the account is read again".into(),
+            false,
+        ),
+    };
+    let retry_in = worth_another_try(error)
+        .filter(|_| job.attempt < MOST_ATTEMPTS)
+        .map(|asked| asked.unwrap_or_default().max(back_off(job)));
+    Verdict {
+        failure: JobFailure { code: code.to_owned(), message, retry_in },
+        keep_extraction,
+        trouble: trouble(error),
+    }
+}
+
+/// For a job whose attempts kept ending without a word.
+pub(crate) fn given_up() -> JobFailure {
+    JobFailure {
+        code: "given_up".to_owned(),
+        message: "the work was begun many times and never came to an end; ask the operator"
+            .to_owned(),
+        retry_in: None,
+    }
+}
+
+/// `Some` if it is, with the wait that the platform asked for if it did.
+fn worth_another_try(error: &AttemptError) -> Option<Option<Duration>> {
+    match error {
+        AttemptError::Platform(error) => match error {
+            PlatformError::Throttled(_, wait) => Some(*wait),
+            PlatformError::Unavailable(..) | PlatformError::BadAnswer(..) => Some(None),
+            PlatformError::NeedsReauth(_)
+            | PlatformError::MissingScope(..)
+            | PlatformError::PermissionDenied(_)
+            | PlatformError::AccountDisabled(_)
+            | PlatformError::TooMuchData(_)
+            | PlatformError::Operator(..)
+            | PlatformError::NotConfigured(..) => None,
+        },
+        AttemptError::Raw(_)
+        | AttemptError::Warehouse(_)
+        | AttemptError::Runs(_)
+        | AttemptError::Damaged(_)
+        | AttemptError::Invalid(_)
+        | AttemptError::LostRows { .. } => Some(None),
+    }
+}
+
+fn trouble(error: &AttemptError) -> Option<ConnectionTrouble> {
+    let AttemptError::Platform(error) = error else { return None };
+    match error {
+        PlatformError::NeedsReauth(_) | PlatformError::MissingScope(..) => {
+            Some(ConnectionTrouble::NeedsReauth)
+        }
+        PlatformError::PermissionDenied(_) | PlatformError::AccountDisabled(_) => {
+            Some(ConnectionTrouble::NeedsAttention)
+        }
+        _ => None,
+    }
+}
+
+/// Up to a quarter longer than its step, by the job's id, so that jobs that were refused
+/// together do not come back together.
+fn back_off(job: &ClaimedJob) -> Duration {
+    let step = FIRST_WAIT.saturating_mul(4_u32.saturating_pow(job.attempt.saturating_sub(1)));
+    let step = step.min(LONGEST_WAIT);
+    let [.., last] = *job.id.uuid().as_bytes();
+    step + step / 4 * u32::from(last) / u32::from(u8::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        ConnectedAccount, ConnectionId, CredentialId, DateRange, JobId, Platform, RunId, Stream,
+        TenantId,
+    };
+
+    use super::*;
+
+    fn job(attempt: u32) -> ClaimedJob {
+        let account = ConnectedAccount {
+            connection: ConnectionId::new(),
+            credential: CredentialId::new(),
+            platform: Platform::MetaAds,
+            account_id: "1".to_owned(),
+            name: "Shop".to_owned(),
+            manager_id: None,
+            time_zone: chrono_tz::UTC,
+            currency: "EUR".parse().unwrap(),
+            has_history: true,
+        };
+        let window = DateRange::ending("2024-03-31".parse().unwrap(), 28);
+        let stream = Stream::META_ADS_INSIGHTS_DAILY;
+        let (run, tenant) = (RunId::new(), TenantId::new());
+        ClaimedJob::from_claimed_row(JobId::new(), run, tenant, attempt, account, stream, window)
+    }
+
+    fn verdict(error: PlatformError, attempt: u32) -> Verdict {
+        judge(&error.into(), &job(attempt))
+    }
+
+    #[test]
+    fn waits_grow_and_end() {
+        let waits: Vec<_> = (1..=MOST_ATTEMPTS)
+            .map(|attempt| {
+                let error = PlatformError::Unavailable(Platform::MetaAds, "down".into());
+                verdict(error, attempt).failure.retry_in
+            })
+            .collect();
+        assert_eq!(waits[4], None);
+        assert!(waits[..4].is_sorted() && waits[0] >= Some(FIRST_WAIT), "{waits:?}");
+        assert!(waits[3] <= Some(LONGEST_WAIT * 5 / 4), "{waits:?}");
+    }
+
+    #[test]
+    fn a_platform_that_names_its_wait_is_believed() {
+        let hour = Duration::from_hours(1);
+        let throttled = verdict(PlatformError::Throttled(Platform::MetaAds, Some(hour)), 1);
+        assert_eq!(throttled.failure.retry_in, Some(hour));
+        assert_eq!(throttled.trouble, None);
+        let brief = PlatformError::Throttled(Platform::MetaAds, Some(Duration::from_secs(1)));
+        assert!(verdict(brief, 1).failure.retry_in >= Some(FIRST_WAIT));
+    }
+
+    #[test]
+    fn a_dead_consent_or_account_is_given_up_at_once_and_shown_at_its_connection() {
+        let dead = verdict(PlatformError::NeedsReauth(Platform::MetaAds), 1);
+        assert_eq!(dead.failure.retry_in, None);
+        assert_eq!(dead.failure.code, "needs_reauth");
+        assert_eq!(dead.trouble, Some(ConnectionTrouble::NeedsReauth));
+        let disabled = verdict(PlatformError::AccountDisabled(Platform::MetaAds), 1);
+        assert_eq!(disabled.failure.retry_in, None);
+        assert_eq!(disabled.trouble, Some(ConnectionTrouble::NeedsAttention));
+    }
+
+    #[test]
+    fn only_a_good_extraction_is_loaded_again() {
+        let away = || StoreError::Unavailable { what: "the warehouse", source: "down".into() };
+        assert!(judge(&AttemptError::Warehouse(away()), &job(1)).keep_extraction);
+        let damaged = UnpackError::Damaged { path: "p".to_owned(), reason: "r" };
+        let verdict = judge(&AttemptError::Damaged(damaged), &job(1));
+        assert!(!verdict.keep_extraction && verdict.failure.retry_in.is_some());
+    }
+}
