@@ -234,19 +234,21 @@ impl Scanner {
     /// every byte of every row: it must stay lean.
     fn row_end(&mut self, bytes: &[u8]) -> Result<Option<usize>, ScanError> {
         let RowState { mut depth, mut in_string, mut escaped, mut spaced } = self.row;
-        for (at, &byte) in bytes.iter().enumerate() {
+        let mut at = 0;
+        while at < bytes.len() {
             if in_string {
-                if escaped {
-                    escaped = false;
-                } else if byte == b'"' {
-                    in_string = false;
-                } else if byte == b'\\' {
-                    escaped = true;
-                } else if byte < b' ' {
-                    return Err(ScanError::ControlCharacter);
+                if !escaped {
+                    at += plain_text(&bytes[at..]);
+                }
+                match bytes.get(at) {
+                    None => break,
+                    Some(_) if escaped => escaped = false,
+                    Some(b'"') => in_string = false,
+                    Some(b'\\') => escaped = true,
+                    Some(_) => return Err(ScanError::ControlCharacter),
                 }
             } else {
-                match byte {
+                match bytes[at] {
                     b'"' => in_string = true,
                     b'{' | b'[' => depth += 1,
                     b'}' | b']' => {
@@ -260,6 +262,7 @@ impl Scanner {
                     _ => {}
                 }
             }
+            at += 1;
         }
         self.row = RowState { depth, in_string, escaped, spaced };
         if self.head.len() + bytes.len() > LONGEST_ROW {
@@ -292,6 +295,27 @@ impl Scanner {
         self.head.clear();
         Ok(())
     }
+}
+
+/// How many bytes pass until a quote, a backslash or a control character.
+fn plain_text(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const TOPS: u64 = ONES << 7;
+    // The top bit of each byte that is below `limit`; exact up to and with the first such byte,
+    // for borrows only go upwards.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & TOPS;
+    let mut at = 0;
+    while let Some(word) = bytes[at..].first_chunk().map(|chunk| u64::from_le_bytes(*chunk)) {
+        let stops = below(word ^ (ONES * u64::from(b'"')), 1)
+            | below(word ^ (ONES * u64::from(b'\\')), 1)
+            | below(word, u64::from(b' '));
+        if stops != 0 {
+            return at + stops.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let stops = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..b' ');
+    bytes[at..].iter().position(stops).map_or(bytes.len(), |more| at + more)
 }
 
 /// The same JSON without white space between tokens.

@@ -113,6 +113,15 @@ proptest! {
     }
 
     #[test]
+    fn plain_text_ends_where_a_byte_by_byte_look_says(bytes in prop::collection::vec(
+        prop_oneof![9 => any::<u8>(), 1 => Just(b'"'), 1 => Just(b'\\'), 20 => b' '..=255],
+        0..60,
+    )) {
+        let end = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..b' '));
+        prop_assert_eq!(plain_text(&bytes), end.unwrap_or(bytes.len()));
+    }
+
+    #[test]
     fn any_bytes_at_all_are_survived(
         bytes in prop::collection::vec(any::<u8>(), 0..200),
         cuts in prop::collection::vec(any::<usize>(), 0..4),
