@@ -153,3 +153,6 @@ impl ConnectionRow {
 fn failed(error: sqlx::Error) -> StoreError {
     unavailable(WHAT, error)
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,3 +116,6 @@ impl Consents for PostgresConsents {
 fn failed(error: sqlx::Error) -> StoreError {
     unavailable(WHAT, error)
 }
+
+#[cfg(test)]
+mod tests;

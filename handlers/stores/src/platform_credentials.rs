@@ -199,3 +199,6 @@ impl Credentials for PostgresCredentials {
 fn failed(error: sqlx::Error) -> StoreError {
     unavailable(WHAT, error)
 }
+
+#[cfg(test)]
+mod tests;
