@@ -183,7 +183,7 @@ mod tests {
     fn each_mistake_has_its_own_error() {
         let day = "segments.date = '2024-05-01'";
         for (text, expected) in [
-            ("".to_owned(), "EXPECTED_SELECT"),
+            (String::new(), "EXPECTED_SELECT"),
             ("SELECT campaign.id".to_owned(), "EXPECTED_FROM"),
             ("SELECT FROM campaign".to_owned(), "BAD_FIELD_NAME"),
             ("SELECT campaign.nam FROM campaign".to_owned(), "UNRECOGNIZED_FIELD"),

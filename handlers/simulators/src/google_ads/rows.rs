@@ -134,19 +134,17 @@ fn performance_rows<'a>(
         let spans: Vec<&[NaiveDate]> =
             if by_day { days.chunks(1).collect() } else { vec![days.as_slice()] };
         for span in spans {
+            let drawn: Vec<AdFigures> = group
+                .iter()
+                .flat_map(|campaign| span.iter().map(move |day| (*campaign, *day)))
+                .filter_map(|(campaign, day)| world.ad_day(account, campaign, day))
+                .collect();
             let mut found: Vec<(Option<Cell>, AdFigures)> = Vec::new();
             for cell in &cells {
-                let figures: AdFigures = group
-                    .iter()
-                    .flat_map(|campaign| span.iter().map(move |day| (campaign, *day)))
-                    .filter_map(|(campaign, day)| {
-                        let figures = world.ad_day(account, campaign, day)?;
-                        Some(match cell {
-                            Some(cell) => share(&figures, *cell),
-                            None => figures,
-                        })
-                    })
-                    .sum();
+                let figures: AdFigures = match cell {
+                    Some(cell) => drawn.iter().map(|figures| share(figures, *cell)).sum(),
+                    None => drawn.iter().cloned().sum(),
+                };
                 let shown = cell.map(|cell| cell.shown(query, group.first().map(|c| c.kind)));
                 match found.iter_mut().find(|(other, _)| *other == shown) {
                     Some((_, total)) => *total = std::mem::take(total) + figures,

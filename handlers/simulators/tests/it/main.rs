@@ -1,0 +1,10 @@
+//! The simulators over real HTTP, as the connectors meet them.
+
+mod analytics;
+mod csv;
+mod faults;
+mod google_ads;
+mod meta;
+mod oauth;
+mod support;
+mod truth;
