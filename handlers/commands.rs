@@ -25,7 +25,7 @@ use crate::settings::{Reader, Settings};
                   marketing-iq migrate        create schemas and database roles\n  \
                   marketing-iq serve          the API, the timers and the queue workers"
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -34,7 +34,7 @@ pub struct Cli {
 enum Command {
     /// Run as a custom handler of the Azure Functions host
     ///
-    /// Binds 127.0.0.1 on FUNCTIONS_CUSTOMHANDLER_PORT before anything else, and stays up
+    /// Binds 127.0.0.1 on `FUNCTIONS_CUSTOMHANDLER_PORT` before anything else, and stays up
     /// whatever the settings say: each call fails with their faults until they are mended.
     Functions,
     /// Run everything on this machine: API, timers, queue workers
@@ -50,7 +50,7 @@ enum Command {
     Openapi,
 }
 
-pub fn run(cli: Cli) -> ExitCode {
+pub(crate) fn run(cli: Cli) -> ExitCode {
     let outcome = match cli.command {
         Command::Functions => return functions::run(),
         Command::Serve => serve::run(),
@@ -90,7 +90,7 @@ fn start_logging(default: LogFormat, stream: Stream) {
     let format = environment("MIQ_LOG_FORMAT");
     let known = format.as_deref().map(str::parse);
     start(
-        known.clone().and_then(Result::ok).unwrap_or(default),
+        known.and_then(Result::ok).unwrap_or(default),
         stream,
         environment("MIQ_LOG").as_deref(),
     );

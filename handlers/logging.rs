@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     Json,
     Text,
 }
@@ -26,14 +26,14 @@ impl FromStr for LogFormat {
 /// Where lines go. The Functions host takes each line of stderr for an error, so services log to
 /// stdout; commands that answer on stdout log to stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
+pub(crate) enum Stream {
     Stdout,
     Stderr,
 }
 
 /// Starts logging. `filter` is in the syntax of `RUST_LOG`; one that does not parse is replaced
 /// by the default, and that is logged.
-pub fn start(format: LogFormat, stream: Stream, filter: Option<&str>) {
+pub(crate) fn start(format: LogFormat, stream: Stream, filter: Option<&str>) {
     let default = || EnvFilter::new("info,sqlx=warn,hyper=warn");
     let (filter, refused) = match filter.map(EnvFilter::try_new) {
         Some(Ok(filter)) => (filter, None),

@@ -14,10 +14,10 @@ use domain::registry::{DEFAULT_SCHEDULE, FUNCTIONS, Trigger};
 use secrecy::SecretString;
 use url::Url;
 
-pub use read::{Faults, Reader};
+pub(crate) use read::Reader;
 
 /// What the binary was told.
-pub struct Settings {
+pub(crate) struct Settings {
     /// What the embedded defaults keep: raw store, secrets, keys, dbt's working files.
     pub data_dir: PathBuf,
     /// Where `serve` listens for the public.
@@ -36,29 +36,29 @@ pub struct Settings {
 }
 
 /// One URL per database role.
-pub struct Databases {
+pub(crate) struct Databases {
     pub app: SecretString,
     pub transform: SecretString,
     pub api: SecretString,
 }
 
 /// The transformation: dbt Core as a child process.
-pub struct Dbt {
+pub(crate) struct Dbt {
     pub command: PathBuf,
     pub project: PathBuf,
 }
 
 impl Settings {
     /// Reads all settings; on failure every fault at once.
-    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let data_dir = reader.path_or("MIQ_DATA_DIR", ".miq/data");
         let listen = reader.parsed_or("MIQ_LISTEN", "127.0.0.1:8080", "an address and port");
-        let public_url = reader.optional("MIQ_PUBLIC_URL").map_or_else(
-            || listen.map(|listen: SocketAddr| format!("http://{listen}/")),
-            Some,
-        );
-        let public_url = public_url
-            .and_then(|text| reader.check("MIQ_PUBLIC_URL", &text, "an http or https URL", web_url));
+        let public_url = reader
+            .optional("MIQ_PUBLIC_URL")
+            .map_or_else(|| listen.map(|listen: SocketAddr| format!("http://{listen}/")), Some);
+        let public_url = public_url.and_then(|text| {
+            reader.check("MIQ_PUBLIC_URL", &text, "an http or https URL", web_url)
+        });
         let signup = reader.parsed_or("MIQ_SIGNUP", "invite", "invite, open or closed");
         let business_now = reader.optional("MIQ_BUSINESS_NOW").map(|text| {
             let expected = "a moment such as 2024-02-29T12:00:00Z";
@@ -96,7 +96,7 @@ fn web_url(text: &str) -> Option<Url> {
 }
 
 /// The URLs of the roles that run the system.
-pub fn databases(reader: &mut Reader<'_>) -> Option<Databases> {
+pub(crate) fn databases(reader: &mut Reader<'_>) -> Option<Databases> {
     let app = reader.required_secret("MIQ_DATABASE_APP_URL");
     let transform = reader.required_secret("MIQ_DATABASE_TRANSFORM_URL");
     let api = reader.required_secret("MIQ_DATABASE_API_URL");
@@ -104,7 +104,7 @@ pub fn databases(reader: &mut Reader<'_>) -> Option<Databases> {
 }
 
 /// The owner's URL, which only `migrate` needs.
-pub fn owner_url(reader: &mut Reader<'_>) -> Option<SecretString> {
+pub(crate) fn owner_url(reader: &mut Reader<'_>) -> Option<SecretString> {
     reader.required_secret("MIQ_DATABASE_OWNER_URL")
 }
 
@@ -113,31 +113,23 @@ fn platforms(reader: &mut Reader<'_>) -> Option<PlatformConfig> {
     let meta = application(reader, "MIQ_META_APP_ID", "MIQ_META_APP_SECRET");
     Some(PlatformConfig {
         endpoints: endpoints(reader)?,
-        google: google?,
-        meta: meta?,
+        google,
+        meta,
         google_ads_developer_token: reader.optional_secret("MIQ_GOOGLE_DEVELOPER_TOKEN"),
         timing: Timing::default(),
     })
 }
 
 /// An application at a platform: both halves, or neither.
-fn application(
-    reader: &mut Reader<'_>,
-    id_name: &str,
-    secret_name: &str,
-) -> Option<Option<OAuthClient>> {
-    match (reader.optional(id_name), reader.optional_secret(secret_name)) {
-        (Some(id), Some(secret)) => Some(Some(OAuthClient { id, secret })),
-        (None, None) => Some(None),
-        (Some(_), None) => {
-            reader.fault(format!("{id_name} is set and {secret_name} is not: both or neither"));
-            None
-        }
-        (None, Some(_)) => {
-            reader.fault(format!("{secret_name} is set and {id_name} is not: both or neither"));
-            None
-        }
-    }
+fn application(reader: &mut Reader<'_>, id_name: &str, secret_name: &str) -> Option<OAuthClient> {
+    let (given, missing) = match (reader.optional(id_name), reader.optional_secret(secret_name)) {
+        (Some(id), Some(secret)) => return Some(OAuthClient { id, secret }),
+        (None, None) => return None,
+        (Some(_), None) => (id_name, secret_name),
+        (None, Some(_)) => (secret_name, id_name),
+    };
+    reader.fault(format!("{given} is set and {missing} is not: set both or neither"));
+    None
 }
 
 fn endpoints(reader: &mut Reader<'_>) -> Option<Endpoints> {

@@ -32,7 +32,7 @@ async fn serve() -> anyhow::Result<()> {
     let server = Server::bind(address, Surface::Both, slot).await?;
     let server = tokio::spawn(server.run(stop_signal()));
     let wired = match read_settings() {
-        Ok(settings) => wiring::Backends::connect(&settings).await,
+        Ok(settings) => wiring::Backends::choose(&settings),
         Err(error) => Err(error),
     };
     match wired {

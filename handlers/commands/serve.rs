@@ -14,7 +14,7 @@ pub(super) fn run() -> anyhow::Result<ExitCode> {
     start_logging(LogFormat::Text, Stream::Stdout);
     let settings = read_settings()?;
     runtime()?.block_on(async {
-        let backends = wiring::Backends::connect(&settings).await?;
+        let backends = wiring::Backends::choose(&settings)?;
         let slot = AppSlot::ready(backends.app());
         let public = Server::bind(settings.listen, Surface::Public, slot.clone()).await?;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

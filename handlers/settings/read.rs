@@ -7,14 +7,14 @@ use std::str::FromStr;
 use secrecy::SecretString;
 
 /// Reads settings from a source, and remembers every fault.
-pub struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     source: &'a dyn Fn(&str) -> Option<String>,
     faults: Vec<String>,
 }
 
 /// All that is wrong with the settings, one sentence each.
 #[derive(Debug)]
-pub struct Faults(pub Vec<String>);
+pub(crate) struct Faults(pub Vec<String>);
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,12 +29,12 @@ impl fmt::Display for Faults {
 impl std::error::Error for Faults {}
 
 impl<'a> Reader<'a> {
-    pub fn new(source: &'a dyn Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn new(source: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self { source, faults: Vec::new() }
     }
 
     /// What was read, unless something is at fault.
-    pub fn finish<T>(self, read: Option<T>) -> Result<T, Faults> {
+    pub(crate) fn finish<T>(self, read: Option<T>) -> Result<T, Faults> {
         match read {
             Some(read) if self.faults.is_empty() => Ok(read),
             _ => Err(Faults(self.faults)),
@@ -42,12 +42,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Remembers what is wrong, in a sentence that begins with the setting's name.
-    pub fn fault(&mut self, fault: String) {
+    pub(crate) fn fault(&mut self, fault: String) {
         self.faults.push(fault);
     }
 
     /// The value, if it is set and not empty.
-    pub fn optional(&mut self, name: &str) -> Option<String> {
+    pub(crate) fn optional(&mut self, name: &str) -> Option<String> {
         let value = (self.source)(name).filter(|value| !value.trim().is_empty())?;
         if value.starts_with("@Microsoft.KeyVault(") {
             self.faults.push(format!(
@@ -59,11 +59,11 @@ impl<'a> Reader<'a> {
         Some(value)
     }
 
-    pub fn optional_secret(&mut self, name: &str) -> Option<SecretString> {
+    pub(crate) fn optional_secret(&mut self, name: &str) -> Option<SecretString> {
         self.optional(name).map(SecretString::from)
     }
 
-    pub fn required_secret(&mut self, name: &str) -> Option<SecretString> {
+    pub(crate) fn required_secret(&mut self, name: &str) -> Option<SecretString> {
         let before = self.faults.len();
         let value = self.optional_secret(name);
         if value.is_none() && self.faults.len() == before {
@@ -72,11 +72,11 @@ impl<'a> Reader<'a> {
         value
     }
 
-    pub fn path_or(&mut self, name: &str, default: &str) -> PathBuf {
+    pub(crate) fn path_or(&mut self, name: &str, default: &str) -> PathBuf {
         self.optional(name).unwrap_or_else(|| default.to_owned()).into()
     }
 
-    pub fn parsed_or<T: FromStr>(
+    pub(crate) fn parsed_or<T: FromStr>(
         &mut self,
         name: &str,
         default: &str,
@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
         self.check(name, &text, expected, |text| text.parse().ok())
     }
 
-    pub fn check<T>(
+    pub(crate) fn check<T>(
         &mut self,
         name: &str,
         text: &str,

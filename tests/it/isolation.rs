@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::registry::{Access, Function, Method, Route};
 use domain::{Permission, Role};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row};
 
@@ -127,10 +128,11 @@ fn expired(world: &World, claims: &str) -> String {
             claims[name] = json!(seconds - 3_600);
         }
     }
-    let key = std::fs::read(world.data().join("data/token-signing.pk8")).expect("the signing key");
+    let key = stores::signing_key::load_or_create(&world.data().join("data/token-signing.pem"));
+    let key = key.expect("the signing key");
     let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::EdDSA);
     header.typ = Some("at+jwt".to_owned());
-    let key = jsonwebtoken::EncodingKey::from_ed_der(&key);
+    let key = jsonwebtoken::EncodingKey::from_ed_der(key.expose_secret());
     jsonwebtoken::encode(&header, &claims, &key).expect("a token can be signed")
 }
 

@@ -4,7 +4,6 @@
 mod bad_input;
 mod exactly_once;
 mod failed_build;
-mod figures;
 mod functions;
 mod isolation;
 mod people;

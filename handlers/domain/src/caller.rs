@@ -48,7 +48,8 @@ impl Caller {
     }
 }
 
-/// The tenants whose rows the holder may see. Only a permission check or a claimed job makes one.
+/// The tenant whose rows the holder may see. Only a permission check, a claimed job or an audited
+/// act of an operator makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TenantScope(TenantId);
 

@@ -25,7 +25,7 @@ impl FromStr for CampaignKey {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = text.splitn(3, '-');
-        let mut next = || parts.next().filter(|part| !part.is_empty());
+        let mut next = || parts.next().filter(|part| !part.is_empty() && !part.contains('\0'));
         match (next().and_then(|code| code.parse().ok()), next(), next()) {
             (Some(platform), Some(account_id), Some(campaign_id)) => Ok(Self {
                 platform,
@@ -57,7 +57,9 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused() {
-        for text in ["", "meta_ads", "meta_ads-1", "meta_ads--1", "tiktok-1-2", "meta_ads-1-"] {
+        for text in
+            ["", "meta_ads", "meta_ads-1", "meta_ads--1", "tiktok-1-2", "meta_ads-1-", "meta_ads-1-\0"]
+        {
             assert!(text.parse::<CampaignKey>().is_err(), "{text:?} was accepted");
         }
     }

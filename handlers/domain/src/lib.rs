@@ -3,9 +3,9 @@
 //! **Invariant:** nothing here does I/O. What reaches outside is a trait in [`ports`]; the
 //! `stores` and `connectors` crates implement it, the binary chooses the implementation.
 //!
-//! **Invariant:** a [`TenantScope`] is made in two places only: by a permission check
-//! ([`Caller::in_tenant`]) and by claiming a job ([`ClaimedJob::scope`]). Whoever holds one has
-//! been checked.
+//! **Invariant:** a [`TenantScope`] is made in three places only: by a permission check
+//! ([`Caller::in_tenant`]), by claiming a job ([`ClaimedJob::scope`]), and by an operator's act
+//! that has been recorded ([`OperatorAct::in_tenant`]). Whoever holds one has been checked.
 
 mod caller;
 mod campaign_key;
@@ -16,6 +16,7 @@ mod ids;
 mod job;
 mod manifest;
 mod money;
+mod operator;
 mod person;
 mod platform;
 pub mod ports;
@@ -41,6 +42,7 @@ pub use job::{
 };
 pub use manifest::{Manifest, Part, Quality, Totals};
 pub use money::CurrencyCode;
+pub use operator::OperatorAct;
 pub use person::{EmailAddress, InvalidText, Name, NewPassword};
 pub use platform::{Platform, UnknownPlatform};
 pub use raw_path::{ExtractionPath, InvalidRawPath};

@@ -1,6 +1,7 @@
 //! Everything outside, as traits. Each has an embedded and a managed backend in the `stores`
 //! crate, held to one conformance suite; the platforms' side is in `connectors`.
 
+mod audit;
 mod connections;
 mod identity;
 mod platforms;
@@ -16,6 +17,7 @@ mod transform;
 mod triggers;
 mod warehouse;
 
+pub use audit::AuditLog;
 pub use connections::{
     BegunConsent, Connection, Connections, Consents, Credential, Credentials, NewConsent,
     PendingConsent,

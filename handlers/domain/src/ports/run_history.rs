@@ -27,7 +27,7 @@ pub trait RunHistory: Send + Sync {
 pub struct RunsQuery {
     pub limit: u16,
     /// The last run of the page before.
-    pub after: Option<(DateTime<Utc>, RunId)>,
+    pub after: Option<RunId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
