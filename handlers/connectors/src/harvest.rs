@@ -87,7 +87,7 @@ impl<'a> Harvest<'a> {
             format,
             flush_at,
             sink,
-            block: Vec::with_capacity(flush_at),
+            block: Vec::new(),
             block_rows: 0,
             leaked: false,
             last_day: String::new(),
