@@ -25,8 +25,7 @@ async fn players(world: &World, tenant: &Tenant) -> Vec<Player> {
     for role in Role::ALL {
         let email = format!("{role}-{}@example.com", tenant.id);
         let body = json!({"email": email, "role": role.code()});
-        let invited =
-            world.post("/tenants/me/users", &tenant.token, body).await.expect(201);
+        let invited = world.post("/tenants/me/users", &tenant.token, body).await.expect(201);
         let body = json!({
             "email": email,
             "password": PASSWORD,
@@ -176,7 +175,9 @@ async fn b3_another_tenants_id_is_not_found_and_its_rows_are_not_listed() {
 /// Everything of a tenant that has an id, read through the API as itself.
 async fn ids_of(world: &World, tenant: &Tenant) -> BTreeSet<String> {
     let mut ids = BTreeSet::from([tenant.id.clone()]);
-    for path in ["/tenants/me/users", "/tenants/me/connections", "/api/v1/campaigns", "/api/v1/runs"] {
+    for path in
+        ["/tenants/me/users", "/tenants/me/connections", "/api/v1/campaigns", "/api/v1/runs"]
+    {
         let list = world.get(path, &tenant.token).await.expect(200);
         for row in list["data"].as_array().expect("a list") {
             ids.insert(text(row, "id").to_owned());

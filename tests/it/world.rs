@@ -125,7 +125,8 @@ impl World {
         body: Option<&Value>,
     ) -> Answer {
         let method: Method = method.parse().expect("a method");
-        let mut request = self.http.request(method, self.url(path)).header(ACCEPT, "application/json");
+        let mut request =
+            self.http.request(method, self.url(path)).header(ACCEPT, "application/json");
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -338,8 +339,8 @@ fn environment(
         ("MIQ_DATABASE_API_URL", urls.api.expose_secret().to_owned()),
         ("MIQ_LISTEN", format!("127.0.0.1:{port}")),
         ("MIQ_PUBLIC_URL", format!("http://127.0.0.1:{port}/")),
-        ("MIQ_BUSINESS_NOW", simulators.business_now().to_rfc3339()),
-        ("MIQ_BACKFILL_DAYS", "45".to_owned()),
+        ("MIQ_BUSINESS_NOW", simulators.business_now.to_rfc3339()),
+        ("MIQ_BACKFILL_DAYS", "120".to_owned()),
         ("MIQ_DBT", provided("MIQ_TEST_DBT")),
         ("MIQ_DBT_PROJECT", dbt_project.display().to_string()),
         ("MIQ_GOOGLE_CLIENT_ID", "marketing-iq".to_owned()),
