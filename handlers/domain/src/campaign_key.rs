@@ -57,9 +57,15 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused() {
-        for text in
-            ["", "meta_ads", "meta_ads-1", "meta_ads--1", "tiktok-1-2", "meta_ads-1-", "meta_ads-1-\0"]
-        {
+        for text in [
+            "",
+            "meta_ads",
+            "meta_ads-1",
+            "meta_ads--1",
+            "tiktok-1-2",
+            "meta_ads-1-",
+            "meta_ads-1-\0",
+        ] {
             assert!(text.parse::<CampaignKey>().is_err(), "{text:?} was accepted");
         }
     }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use domain::Caller;
 use domain::ports::{
-    Connections, Consents, Credentials, Identity, PlatformAccess, Tenants, Triggers,
+    Connections, Consents, Credentials, Identity, PlatformAccess, RunHistory, Tenants, Triggers,
 };
-use jobs::CredentialVault;
+use jobs::{CredentialVault, Planner};
 use url::Url;
 
-use crate::{Problem, Tokens};
+use crate::{AnswerCache, Health, Problem, Tokens};
 
 /// Says who sent a bearer token.
 pub trait Verifier: Send + Sync {
@@ -29,6 +29,11 @@ pub struct App {
     pub vault: Arc<CredentialVault>,
     pub platforms: Arc<dyn PlatformAccess>,
     pub connections: Arc<dyn Connections>,
+    /// Figures, and the answers with them.
+    pub answers: AnswerCache,
+    pub run_history: Arc<dyn RunHistory>,
+    pub planner: Arc<Planner>,
+    pub health: Health,
     /// Where browsers and platforms reach this deployment.
     pub public_url: Url,
     /// What timers and queue messages start.

@@ -7,22 +7,32 @@
 //! endpoint runs; the tenant that an endpoint works for comes out of that check alone.
 
 mod app;
+mod cache;
+mod cursor;
 mod document;
 mod endpoint;
 mod endpoints;
 mod fields;
+mod figures;
 mod functions;
+mod health;
 mod list;
+mod openapi;
+mod params;
 mod problem;
 mod reply;
 mod request;
 mod router;
 mod server;
 mod tokens;
+mod version_watch;
 
 pub use app::{App, Verifier};
-pub use document::{Document, Shape};
+pub use cache::AnswerCache;
+pub use document::Document;
 pub use endpoint::Endpoint;
+pub use health::Health;
+pub use openapi::openapi_json;
 pub use problem::Problem;
 pub use reply::Reply;
 pub use request::{Incoming, Request};

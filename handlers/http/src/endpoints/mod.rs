@@ -1,9 +1,15 @@
 //! One file per endpoint; one line per endpoint here.
 
 mod auth;
+mod campaigns;
 mod connections;
 mod credentials;
+mod dashboards;
+mod deployment;
+mod metrics;
 mod oauth;
+mod runs;
+mod sync;
 mod tenants;
 mod users;
 
@@ -31,6 +37,17 @@ pub(crate) static ENDPOINTS: &[Endpoint] = &[
     connections::list::ENDPOINT,
     connections::create::ENDPOINT,
     connections::delete::ENDPOINT,
+    dashboards::list::ENDPOINT,
+    dashboards::get::ENDPOINT,
+    metrics::get::ENDPOINT,
+    campaigns::list::ENDPOINT,
+    campaigns::performance::ENDPOINT,
+    sync::start::ENDPOINT,
+    runs::list::ENDPOINT,
+    runs::get::ENDPOINT,
+    deployment::health::ENDPOINT,
+    deployment::openapi::ENDPOINT,
+    deployment::docs::ENDPOINT,
 ];
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use domain::ports::{
     RunTrigger, RunWithJobs, RunsQuery, StoreError,
 };
 use domain::{
-    DateRange, JobCounts, JobId, JobState, Platform, RunId, Slot, SlotHour, TenantId, TenantScope,
+    DateRange, JobCounts, JobId, JobState, Platform, RunId, Slot, SlotHour, Stream, StreamKind,
+    TenantId, TenantScope,
 };
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -55,9 +56,12 @@ impl PostgresRunHistory {
             from (
                 select * from app.etl_run_history
                 where tenant_id = $1 and ($2::uuid is null or id = $2)
-                    and ($3::timestamptz is null or (created_at, id) < ($3, $4::uuid))
+                    and ($3::uuid is null or (created_at, id) < (
+                        select created_at, id from app.etl_run_history
+                        where tenant_id = $1 and id = $3
+                    ))
                 order by created_at desc, id desc
-                limit $5
+                limit $4
             ) as run
             left join lateral (
                 select
@@ -78,8 +82,7 @@ impl PostgresRunHistory {
             "#,
             scope.tenant().uuid(),
             id.map(RunId::uuid),
-            query.after.map(|(created_at, _)| created_at),
-            query.after.map(|(_, id)| id.uuid()),
+            query.after.map(RunId::uuid),
             // One more than asked for says whether there is another page.
             i64::from(query.limit) + 1,
         )
@@ -132,6 +135,8 @@ impl RunHistory for PostgresRunHistory {
         range: DateRange,
     ) -> Result<Option<RunId>, StoreError> {
         let codes: Vec<_> = platforms.iter().map(|platform| platform.code().to_owned()).collect();
+        let daily = Stream::ALL.iter().filter(|stream| stream.kind == StreamKind::Daily);
+        let daily: Vec<_> = daily.map(|stream| stream.name.to_owned()).collect();
         let mut transaction = self.0.begin(scope).await?;
         let id = sqlx::query_scalar!(
             "with wanted as (
@@ -148,8 +153,12 @@ impl RunHistory for PostgresRunHistory {
                     where not exists (
                         select from app.etl_jobs as job
                         where job.run_id = run.id and job.platform = wanted.platform
-                            and job.account_id = wanted.account_id
-                        having min(job.window_start) <= $3 and max(job.window_end) >= $4
+                            and job.account_id = wanted.account_id and job.stream = any($5)
+                            and job.window_start <= $4 and job.window_end >= $3
+                        group by job.stream
+                        having sum(
+                            least(job.window_end, $4) - greatest(job.window_start, $3) + 1
+                        ) >= $4::date - $3::date + 1
                     )
                 )
             order by run.created_at desc
@@ -158,6 +167,7 @@ impl RunHistory for PostgresRunHistory {
             codes.as_slice(),
             range.first(),
             range.last(),
+            daily.as_slice(),
         )
         .fetch_optional(&mut *transaction)
         .await

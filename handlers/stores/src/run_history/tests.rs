@@ -85,7 +85,7 @@ impl World {
         sqlx::query(
             "insert into app.etl_jobs (id, run_id, tenant_id, platform, account_id, stream, \
              window_start, window_end, state, attempt, rows, bytes, error_code, error_message) \
-             values (gen_random_uuid(), $1, $2, $3, $4, 'daily', '2024-03-01', '2024-03-28', $5, \
+             values (gen_random_uuid(), $1, $2, $3, $4, $6, '2024-03-01', '2024-03-28', $5, \
              2, 7, 70, case when $5 = 'failed' then 'needs_reauth' end, 'connect again')",
         )
         .bind(run.uuid())
@@ -93,6 +93,7 @@ impl World {
         .bind(platform)
         .bind(if platform == "meta_ads" { "10" } else { "20" })
         .bind(state)
+        .bind(if platform == "meta_ads" { "insights_daily" } else { "campaign_daily" })
         .execute(self.database.owner())
         .await
         .unwrap();
@@ -137,7 +138,7 @@ async fn a_walk_over_runs_meets_each_of_the_tenant_once_newest_first() {
             if !page.has_more {
                 break;
             }
-            query.after = walked.last().copied();
+            query.after = walked.last().map(|(_, id)| *id);
         }
         assert_eq!(walked, ours, "by {limit}");
     }
@@ -200,6 +201,8 @@ async fn a_sync_is_under_way_where_a_running_one_reads_all_that_is_asked_for() {
     assert_eq!(under_way(&world.ours, &meta, march).await, Some(id));
     assert_eq!(under_way(&world.theirs, &meta, march).await, None);
     assert_eq!(under_way(&world.ours, &Platforms::new(), march).await, None, "Google Ads is not");
+    let last_day = days("2024-03-28", "2024-03-28");
+    assert_eq!(under_way(&world.ours, &meta, last_day).await, Some(id));
     let longer = days("2024-02-29", "2024-03-28");
     assert_eq!(under_way(&world.ours, &meta, longer).await, None);
     let analytics = Platforms::from([Platform::GoogleAnalytics]);

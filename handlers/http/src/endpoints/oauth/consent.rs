@@ -15,7 +15,7 @@ use crate::fields::parsed_if_given;
 use crate::{App, Document, Problem, Reply, Request};
 
 pub(super) fn document() -> Document {
-    Document::answers::<StartedConsent>(200).takes::<StartConsent>().fails_with(&[409])
+    Document::answers::<StartedConsent>(200).may_take::<StartConsent>().fails_with(&[409])
 }
 
 #[derive(Default, Deserialize, ToSchema)]

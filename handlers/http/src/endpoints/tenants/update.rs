@@ -44,5 +44,6 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Reply, Problem> {
     };
     let by = request.caller()?.user;
     let updated = app.tenants.update(&scope, by, &change).await.map_err(refused)?;
+    app.answers.forget_zone(scope.tenant()).await;
     Reply::ok(&Tenant::from(updated))
 }

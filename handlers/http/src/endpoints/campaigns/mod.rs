@@ -1,0 +1,4 @@
+//! Campaigns of all advertising platforms.
+
+pub(super) mod list;
+pub(super) mod performance;

@@ -1,0 +1,48 @@
+use std::sync::Arc;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{OVERVIEW, OVERVIEW_NAME};
+use crate::params::Params;
+use crate::{App, Document, Endpoint, Problem, Reply, Request};
+
+pub(in crate::endpoints) const ENDPOINT: Endpoint = Endpoint {
+    function: "ListDashboards",
+    handle: |app, request| Box::pin(handle(app, request)),
+    document,
+};
+
+fn document() -> Document {
+    Document::answers::<DashboardsAnswer>(200)
+}
+
+#[derive(Serialize, ToSchema)]
+struct DashboardsAnswer {
+    data: Vec<DashboardSummary>,
+    /// Always null.
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct DashboardSummary {
+    #[schema(example = "overview")]
+    id: &'static str,
+    #[schema(example = "Overview")]
+    name: &'static str,
+    #[schema(example = "All platforms, compared with the period before")]
+    description: &'static str,
+}
+
+async fn handle(_app: Arc<App>, request: Request) -> Result<Reply, Problem> {
+    request.scope()?;
+    Params::of(&request, &[])?;
+    Reply::ok(&DashboardsAnswer {
+        data: vec![DashboardSummary {
+            id: OVERVIEW,
+            name: OVERVIEW_NAME,
+            description: "All platforms, compared with the period before",
+        }],
+        next_cursor: None,
+    })
+}

@@ -1,0 +1,3 @@
+//! Figures by platform.
+
+pub(super) mod get;

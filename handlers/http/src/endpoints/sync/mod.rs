@@ -1,0 +1,3 @@
+//! Syncs that people start.
+
+pub(super) mod start;
