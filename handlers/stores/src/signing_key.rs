@@ -79,7 +79,8 @@ fn refuse_if_readable_by_others(path: &Path, file: &File) -> Result<(), StoreErr
     use std::os::unix::fs::PermissionsExt;
 
     let mode = file.metadata().map_err(unavailable)?.permissions().mode();
-    if mode & 0o077 == 0 {
+    let of_others = mode & 0o077;
+    if of_others == 0 {
         return Ok(());
     }
     Err(StoreError::Invalid(format!(
