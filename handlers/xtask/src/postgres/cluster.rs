@@ -248,10 +248,69 @@ mod tests {
     use super::*;
 
     #[test]
-    fn aserver_is_ready_when_its_eighth_line_says_so() {
+    fn a_server_is_ready_when_its_eighth_line_says_so() {
         let lines = "4711\n/data\n1700000000\n5433\n\n127.0.0.1\n  1234 5678\n";
         assert!(!is_ready(lines));
         assert!(!is_ready(&format!("{lines}starting\n")));
         assert!(is_ready(&format!("{lines}ready   \n")));
+    }
+
+    struct Folders {
+        workspace: Workspace,
+        place: Place,
+        _parent: tempfile::TempDir,
+    }
+
+    fn folders() -> Folders {
+        use std::os::unix::fs::PermissionsExt;
+        let parent = tempfile::tempdir().unwrap();
+        fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let workspace = Workspace { root, home: parent.path().to_owned() };
+        let place = Place::choose(&workspace).unwrap();
+        Folders { workspace, place, _parent: parent }
+    }
+
+    async fn start(folders: &Folders, kind: Kind) -> Cluster {
+        let Folders { workspace, place, .. } = folders;
+        Cluster::start(workspace, place, "t", kind, "secret").await.unwrap()
+    }
+
+    /// Also as root, which PostgreSQL itself refuses.
+    #[tokio::test]
+    async fn a_server_starts_takes_its_password_and_goes_on_from_where_it_was() {
+        let folders = folders();
+        let data = folder_of(&folders.place, "t").join("data");
+        let cluster = start(&folders, Kind::Kept).await;
+        cluster.create_database("one").await.unwrap();
+        cluster.create_database("one").await.unwrap();
+        assert!(
+            Cluster::start(&folders.workspace, &folders.place, "t", Kind::Kept, "secret")
+                .await
+                .is_err_and(|error| error.to_string().contains("running already"))
+        );
+        let stranger = Cluster { password: "wrong".to_owned(), ..cluster };
+        assert!(stranger.create_database("two").await.is_err());
+        drop(stranger);
+        assert!(!data.join("postmaster.pid").exists(), "the server outlived its owner");
+
+        fs::write(data.join("marker"), "").unwrap();
+        drop(start(&folders, Kind::Kept).await);
+        assert!(data.join("marker").exists());
+        drop(start(&folders, Kind::ThrownAway).await);
+        assert!(!data.join("marker").exists());
+    }
+
+    #[tokio::test]
+    async fn a_server_whose_owner_was_killed_is_stopped_first() {
+        let folders = folders();
+        let cluster = start(&folders, Kind::Kept).await;
+        let Cluster { server, _lock, .. } = cluster;
+        // As a kill -9 of this process would leave things: the server runs, the lock is free.
+        let left = server.pid();
+        std::mem::forget(server);
+        drop(_lock);
+        drop(start(&folders, Kind::Kept).await);
+        assert!(crate::process::memory_now_mb(left).is_none(), "the old server still runs");
     }
 }
