@@ -4,10 +4,11 @@
     marts.built_changes, the number through which it is built. Nothing is upserted by key: the
     changed days leave the fact and come back as they now are, so an emptied day stays empty.
 
-    A fact is configured with hooks in this order: isolate_from_loads (before the transaction),
-    delete_changed_days, the append itself, remember_built_changes. On PostgreSQL the last three
-    are one transaction that sees one state of the raw tables. Where a warehouse has no such
-    transaction, a build that is cut short has not yet remembered the change and does it again.
+    A fact is built in this order: begin_isolated, delete_changed_days, the append itself,
+    remember_built_changes. On PostgreSQL that is one transaction that sees one state of the raw
+    tables: were a load to commit between the delete and the append, the days that it covers would
+    be deleted and not come back. Where a warehouse has no such transaction, a build that is cut
+    short has not yet remembered the change and does it again.
 -#}
 
 {% macro built_changes() -%}
@@ -71,15 +72,17 @@
     and settings_change <= {{ through }}
 {%- endmacro %}
 
-{% macro isolate_from_loads() -%}
-    {{ return(adapter.dispatch('isolate_from_loads', 'miq')()) }}
+{% macro begin_isolated() -%}
+    {{ return(adapter.dispatch('begin_isolated', 'miq')()) }}
 {%- endmacro %}
 
-{% macro postgres__isolate_from_loads() -%}
-    set session characteristics as transaction isolation level repeatable read
+{#- The driver has begun a transaction already, with the first statement of the connection. -#}
+{% macro postgres__begin_isolated() -%}
+    commit;
+    begin isolation level repeatable read
 {%- endmacro %}
 
-{% macro snowflake__isolate_from_loads() -%}
+{% macro snowflake__begin_isolated() -%}
 {%- endmacro %}
 
 {% macro delete_changed_days() -%}

@@ -3,6 +3,7 @@
     'meta_ads': ref('stg_meta_ads__insights_daily'),
 } -%}
 
+-- the branches agree in every column's type: else a filter on days would not reach into them
 {% for platform, staged in platforms.items() %}
     select
         tenant_id,

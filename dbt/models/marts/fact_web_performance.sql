@@ -1,10 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
-    pre_hook=[
-        {'sql': '{{ isolate_from_loads() }}', 'transaction': false},
-        '{{ delete_changed_days() }}',
-    ],
+    pre_hook=['{{ begin_isolated() }}', '{{ delete_changed_days() }}'],
     post_hook='{{ remember_built_changes() }}',
     indexes=[{'columns': ['tenant_id', 'date', 'traffic_key'], 'unique': true}],
 ) }}

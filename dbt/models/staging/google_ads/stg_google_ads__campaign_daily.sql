@@ -22,7 +22,7 @@ select
     ---------- time and order
     days.date,
     days.change,
-    0 as settings_change
+    0::bigint as settings_change
 from {{ ref('stg_pipeline__covered_days') }} as days
 inner join {{ source('raw', 'google_ads_campaign_daily') }} as rows_sent
     on

@@ -18,7 +18,7 @@ select
     ---------- time and order
     days.date,
     days.change,
-    0 as settings_change
+    0::bigint as settings_change
 from {{ ref('stg_pipeline__covered_days') }} as days
 inner join {{ source('raw', 'google_analytics_traffic_daily') }} as rows_sent
     on

@@ -21,8 +21,8 @@ select
     tenant_id,
     platform,
     account_id,
-    coalesce(nullif(account_name, ''), account_id) as name,
+    account_time_zone as time_zone,
     account_currency::text as currency_code,
-    account_time_zone as time_zone
+    coalesce(nullif(account_name, ''), account_id) as name
 from ranked
 where age = 1
