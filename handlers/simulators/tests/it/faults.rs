@@ -187,3 +187,31 @@ async fn an_order_that_makes_no_sense_is_refused() {
         assert_eq!(answer.expect("answer").status(), 400, "{body}");
     }
 }
+
+#[tokio::test]
+async fn the_token_endpoint_fails_only_when_it_is_named() {
+    let simulator = simulator().await;
+    let tokens = simulator.google_tokens("agency@example.com").await;
+    let refresh = text(&tokens["refresh_token"]);
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())];
+    simulator.control("fault", json!({ "platform": "google_ads", "kind": "server_error" })).await;
+    assert_eq!(simulator.google_token(&fields).await.status(), 200);
+    let order = json!({ "platform": "google_ads", "endpoint": "token", "kind": "server_error" });
+    simulator.control("fault", order).await;
+    assert_eq!(simulator.google_token(&fields).await.status(), 500);
+    assert_eq!(simulator.google_token(&fields).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_report_run_takes_as_many_polls_as_ordered() {
+    let site = Site::new().await;
+    site.simulator.control("latency", json!({ "report_polls": 3 })).await;
+    let url = site.simulator.url("/graph/v26.0/act_120210045500202/insights");
+    let order = site.simulator.client.post(url).bearer_auth(&site.meta).send().await;
+    let run = text(&json_of(order.expect("answer"), 200).await["report_run_id"]);
+    let mut states = Vec::new();
+    for _ in 0..4 {
+        states.push(text(&json_of(site.graph(&run).await, 200).await["async_status"]));
+    }
+    assert_eq!(states, ["Job Started", "Job Started", "Job Running", "Job Completed"]);
+}

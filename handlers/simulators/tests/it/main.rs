@@ -6,5 +6,6 @@ mod faults;
 mod google_ads;
 mod meta;
 mod oauth;
+mod program;
 mod support;
 mod truth;
