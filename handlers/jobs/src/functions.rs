@@ -8,7 +8,7 @@ use domain::ports::{BoxError, JobEnd, Triggered, Triggers};
 use domain::registry::{Function, Trigger, Work};
 use domain::{JobId, JobMessage, Platform, TransformMessage};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{JobOutcome, Planner, Transform, TransformOutcome, Worker};
 
@@ -139,7 +139,10 @@ fn parse<T: DeserializeOwned>(
     if text.trim().is_empty() {
         return Err(CallError::Empty { queue });
     }
-    serde_json::from_str(text).map_err(|_| CallError::Malformed { queue, form })
+    // By way of an object, for serde would take an array's elements for the fields.
+    serde_json::from_str::<Map<String, Value>>(text)
+        .and_then(|object| serde_json::from_value(Value::Object(object)))
+        .map_err(|_| CallError::Malformed { queue, form })
 }
 
 #[cfg(test)]

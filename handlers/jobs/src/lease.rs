@@ -7,7 +7,7 @@ use domain::ports::StoreError;
 use tokio::time::Instant;
 
 /// After this without a sign of life, another may take the work over.
-pub(crate) const LEASE: Duration = Duration::from_secs(60);
+pub(crate) const LEASE: Duration = Duration::from_mins(1);
 
 /// Several signs of life may get lost before a lease lapses.
 const RENEW_EVERY: Duration = Duration::from_secs(15);

@@ -88,7 +88,7 @@ impl Transform {
     ) -> Result<Vec<FailedNode>, TransformError> {
         let started = Instant::now();
         let (through, report) = match self.build(build).await {
-            Ok(built) => built,
+            Ok(report) => report,
             Err(error) => return Err(self.give_up(build, started, error).await),
         };
         let transform = started.elapsed();
@@ -132,7 +132,7 @@ impl Transform {
             Ok((through, report))
         };
         match while_held(work, || self.builds.renew(build, LEASE)).await {
-            Ok(built) => built,
+            Ok(done) => done,
             Err(Lost) => Err(TransformError::TakenOver),
         }
     }

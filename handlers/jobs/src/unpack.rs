@@ -114,7 +114,7 @@ impl<'a> PartReader<'a> {
         };
         let rest = self.lines.split_off(last + 1);
         let lines = std::mem::replace(&mut self.lines, rest);
-        self.rows += lines.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.rows += lines.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
         Ok(Some(Bytes::from(lines)))
     }
 

@@ -46,10 +46,12 @@ pub trait RunPlanning: Send + Sync {
     async fn mark_enqueued(&self, jobs: &[JobId]) -> Result<(), StoreError>;
 
     /// Open jobs of a platform that nobody works on and that may be begun, and for which no
-    /// message was ever sent, or the last one so long ago that it must be lost.
+    /// message was sent although they have been ready for `sending`, or the last one so long ago
+    /// that it must be lost.
     async fn unsent(
         &self,
         platform: Platform,
+        sending: Duration,
         lost_after: Duration,
     ) -> Result<Vec<JobId>, StoreError>;
 }

@@ -20,6 +20,9 @@ use domain::{
 };
 use serde::Serialize;
 
+/// Whoever records a job sends its message within this, or is dead.
+const SENDING: Duration = Duration::from_mins(1);
+
 /// A message that has not been worked on after this is taken for lost. Queues keep theirs; this
 /// finds what was never sent, or went to a poison queue.
 const LOST_AFTER: Duration = Duration::from_hours(1);
@@ -219,7 +222,7 @@ impl Planner {
     }
 
     async fn resend(&self, platform: Platform) -> Result<usize, StoreError> {
-        let unsent = self.planning.unsent(platform, LOST_AFTER).await?;
+        let unsent = self.planning.unsent(platform, SENDING, LOST_AFTER).await?;
         for job in &unsent {
             self.send(platform, *job, Duration::ZERO).await?;
         }

@@ -69,9 +69,8 @@ pub(crate) fn judge(error: &AttemptError, job: &ClaimedJob) -> Verdict {
             false,
         ),
     };
-    let retry_in = worth_another_try(error)
-        .filter(|_| job.attempt < MOST_ATTEMPTS)
-        .map(|asked| asked.unwrap_or_default().max(back_off(job)));
+    let another_try = is_worth_another_try(error) && job.attempt < MOST_ATTEMPTS;
+    let retry_in = another_try.then(|| asked_wait(error).max(back_off(job)));
     Verdict {
         failure: JobFailure { code: code.to_owned(), message, retry_in },
         keep_extraction,
@@ -89,26 +88,34 @@ pub(crate) fn given_up() -> JobFailure {
     }
 }
 
-/// `Some` if it is, with the wait that the platform asked for if it did.
-fn worth_another_try(error: &AttemptError) -> Option<Option<Duration>> {
+fn is_worth_another_try(error: &AttemptError) -> bool {
     match error {
         AttemptError::Platform(error) => match error {
-            PlatformError::Throttled(_, wait) => Some(*wait),
-            PlatformError::Unavailable(..) | PlatformError::BadAnswer(..) => Some(None),
+            PlatformError::Throttled(..)
+            | PlatformError::Unavailable(..)
+            | PlatformError::BadAnswer(..) => true,
             PlatformError::NeedsReauth(_)
             | PlatformError::MissingScope(..)
             | PlatformError::PermissionDenied(_)
             | PlatformError::AccountDisabled(_)
             | PlatformError::TooMuchData(_)
             | PlatformError::Operator(..)
-            | PlatformError::NotConfigured(..) => None,
+            | PlatformError::NotConfigured(..) => false,
         },
         AttemptError::Raw(_)
         | AttemptError::Warehouse(_)
         | AttemptError::Runs(_)
         | AttemptError::Damaged(_)
         | AttemptError::Invalid(_)
-        | AttemptError::LostRows { .. } => Some(None),
+        | AttemptError::LostRows { .. } => true,
+    }
+}
+
+/// The wait that the platform asked for, if it did.
+fn asked_wait(error: &AttemptError) -> Duration {
+    match error {
+        AttemptError::Platform(PlatformError::Throttled(_, Some(wait))) => *wait,
+        _ => Duration::ZERO,
     }
 }
 

@@ -183,17 +183,23 @@ impl RunPlanning for PostgresRuns {
     async fn unsent(
         &self,
         platform: Platform,
+        sending: Duration,
         lost_after: Duration,
     ) -> Result<Vec<JobId>, StoreError> {
         let ids = sqlx::query_scalar!(
             "select id from app.etl_jobs
             where
                 platform = $1 and state in ('planned', 'running')
-                and (enqueued_at is null or enqueued_at < now() - make_interval(secs => $2))
+                and case
+                    when enqueued_at is null
+                        then greatest(created_at, not_before) < now() - make_interval(secs => $2)
+                    else enqueued_at < now() - make_interval(secs => $3)
+                end
                 and (not_before is null or not_before <= now())
                 and (lease_until is null or lease_until < now())
             order by created_at, id",
             platform.code(),
+            seconds(sending),
             seconds(lost_after),
         )
         .fetch_all(&self.0)

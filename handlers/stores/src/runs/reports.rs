@@ -245,8 +245,8 @@ async fn request_first_build(
     Ok(Some(request))
 }
 
-/// A job of the connection has been read and loaded. If it was the last of the account's first
-/// read, the history is there.
+/// A job of the connection has been read and loaded, so its consent holds. If it was the last of
+/// the account's first read, the history is there.
 async fn connection_works(
     tx: &mut Transaction<'static, Postgres>,
     job: &ClaimedJob,
@@ -255,6 +255,14 @@ async fn connection_works(
         "update app.tenant_oauth_connections set status = 'active', status_detail = null
         where id = $1 and status <> 'active'",
         job.account.connection.uuid(),
+    )
+    .execute(&mut **tx)
+    .await
+    .map_err(unavailable)?;
+    sqlx::query!(
+        "update app.credentials set status = 'active', updated_at = now()
+        where id = $1 and status = 'needs_reauth'",
+        job.account.credential.uuid(),
     )
     .execute(&mut **tx)
     .await
@@ -301,5 +309,15 @@ async fn connection_troubled(
     .execute(&mut **tx)
     .await
     .map_err(unavailable)?;
+    if trouble == ConnectionTrouble::NeedsReauth {
+        sqlx::query!(
+            "update app.credentials set status = 'needs_reauth', updated_at = now()
+            where id = $1 and status = 'active'",
+            job.account.credential.uuid(),
+        )
+        .execute(&mut **tx)
+        .await
+        .map_err(unavailable)?;
+    }
     Ok(())
 }

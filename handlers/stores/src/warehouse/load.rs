@@ -83,7 +83,7 @@ impl Load for PostgresLoad {
         match self.extraction.stream().kind {
             StreamKind::Daily => cover_days(&mut self.tx, &self.extraction, change).await?,
             StreamKind::Snapshot => {
-                replace_snapshot(&mut self.tx, &self.extraction, change).await?
+                replace_snapshot(&mut self.tx, &self.extraction, change).await?;
             }
         }
         delete_superseded(&mut self.tx, &self.extraction).await?;

@@ -1,0 +1,247 @@
+//! The vault against the platforms' consent servers and an encrypted file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use connectors::{Endpoints, OAuthClient, PlatformConfig, Platforms, Timing};
+use domain::ports::{
+    AuthorizationRequest, Grant, PlatformAccess, PlatformError, Redemption, Secrets,
+};
+use domain::{BusinessClock, CredentialId, Platform, SystemClock};
+use futures_util::future::join_all;
+use jobs::{CredentialVault, VaultError};
+use reqwest::header::LOCATION;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use simulators::Running;
+use stores::SecretsFile;
+use tempfile::TempDir;
+use url::Url;
+
+struct World {
+    simulators: Running,
+    platforms: Arc<Platforms>,
+    secrets: Arc<SecretsFile>,
+    client: reqwest::Client,
+    _folder: TempDir,
+}
+
+impl World {
+    async fn start() -> Self {
+        let simulators = simulators::start(simulators::Config::default()).await.unwrap();
+        let base = simulators.base_url();
+        let url = |path: &str| -> Url { format!("{base}{path}").parse().unwrap() };
+        let app = OAuthClient {
+            id: "marketing-iq".to_owned(),
+            secret: SecretString::from(simulators::CLIENT_SECRET),
+        };
+        let config = PlatformConfig {
+            endpoints: Endpoints {
+                meta_graph_url: url("/graph"),
+                meta_dialog_url: url("/meta"),
+                google_authorize_url: url("/google/o/oauth2/v2/auth"),
+                google_token_url: url("/google/token"),
+                google_revoke_url: url("/google/revoke"),
+                ..Endpoints::default()
+            },
+            google: Some(app.clone()),
+            meta: Some(app),
+            timing: Timing { backoff: Duration::from_millis(1), ..Timing::default() },
+            ..PlatformConfig::default()
+        };
+        let folder = TempDir::new().unwrap();
+        Self {
+            platforms: Arc::new(Platforms::new(config).unwrap()),
+            secrets: Arc::new(SecretsFile::open(folder.path().join("secrets")).unwrap()),
+            client: reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .unwrap(),
+            simulators,
+            _folder: folder,
+        }
+    }
+
+    fn vault(&self) -> CredentialVault {
+        let secrets = Arc::clone(&self.secrets) as Arc<dyn Secrets>;
+        CredentialVault::new(secrets, Arc::clone(&self.platforms) as _, Arc::new(SystemClock))
+    }
+
+    /// What a fresh consent brings, told to expire after `left`.
+    async fn grant(&self, platform: Platform, left: TimeDelta) -> Grant {
+        let redirect_uri: Url = "https://miq.example/back".parse().unwrap();
+        let code_verifier = SecretString::from("v".repeat(43));
+        let request = AuthorizationRequest {
+            platform,
+            redirect_uri: redirect_uri.clone(),
+            state: "state".to_owned(),
+            code_verifier: code_verifier.clone(),
+            login_hint: Some("agency@example.com".to_owned()),
+        };
+        let consent = self.platforms.authorization_url(&request).unwrap();
+        let answer = self.client.get(consent).send().await.unwrap();
+        let back: Url = answer.headers()[LOCATION].to_str().unwrap().parse().unwrap();
+        let code = back.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+        let redemption =
+            Redemption { platform, code: SecretString::from(code), redirect_uri, code_verifier };
+        let grant = self.platforms.redeem(&redemption).await.unwrap();
+        Grant { access_expires_at: Some(SystemClock.now() + left), ..grant }
+    }
+
+    async fn token_calls(&self) -> u64 {
+        let url = format!("{}/_stats", self.simulators.base_url());
+        let stats: Value = self.client.get(url).send().await.unwrap().json().await.unwrap();
+        let calls = stats["calls"].as_array().unwrap();
+        let of_tokens = calls.iter().filter(|call| call["endpoint"] == "token");
+        of_tokens.map(|call| call["count"].as_u64().unwrap()).sum()
+    }
+
+    async fn fault(&self, platform: Platform, kind: &str, times: u32) {
+        let url = format!("{}/_control/fault", self.simulators.base_url());
+        let order = json!({
+            "platform": platform, "endpoint": "token", "kind": kind, "times": times,
+        });
+        let answer = self.client.post(url).json(&order).send().await.unwrap();
+        assert!(answer.status().is_success());
+    }
+}
+
+fn text(token: &SecretString) -> &str {
+    token.expose_secret()
+}
+
+const GOOGLE: Platform = Platform::GoogleAds;
+const META: Platform = Platform::MetaAds;
+
+#[tokio::test]
+async fn a_live_token_is_given_without_asking_the_platform() {
+    let world = World::start().await;
+    let (vault, id) = (world.vault(), CredentialId::new());
+    let grant = world.grant(GOOGLE, TimeDelta::minutes(6)).await;
+    vault.store(id, &grant).await.unwrap();
+    let before = world.token_calls().await;
+    // A second process knows of it from the secret store alone.
+    for vault in [&vault, &world.vault()] {
+        let given = vault.access_token(id, GOOGLE).await.unwrap();
+        assert_eq!(text(&given), text(&grant.access_token));
+    }
+    assert_eq!(world.token_calls().await, before);
+}
+
+#[tokio::test]
+async fn a_token_about_to_run_out_is_renewed_once_for_all_who_ask() {
+    let world = World::start().await;
+    let (vault, id) = (world.vault(), CredentialId::new());
+    let grant = world.grant(GOOGLE, TimeDelta::minutes(4)).await;
+    vault.store(id, &grant).await.unwrap();
+    let before = world.token_calls().await;
+    let given = join_all((0..20).map(|_| vault.access_token(id, GOOGLE))).await;
+    let given: Vec<_> = given.into_iter().map(Result::unwrap).collect();
+    assert!(given.iter().all(|token| text(token) == text(&given[0])));
+    assert_ne!(text(&given[0]), text(&grant.access_token));
+    assert_eq!(world.token_calls().await, before + 1);
+    let elsewhere = world.vault().access_token(id, GOOGLE).await.unwrap();
+    assert_eq!(text(&elsewhere), text(&given[0]), "the renewed one was stored");
+}
+
+/// Google sends a refresh token with the first grant alone.
+#[tokio::test]
+async fn a_renewal_keeps_what_it_does_not_bring() {
+    let world = World::start().await;
+    let (vault, id) = (world.vault(), CredentialId::new());
+    vault.store(id, &world.grant(GOOGLE, TimeDelta::minutes(1)).await).await.unwrap();
+    let first = vault.access_token(id, GOOGLE).await.unwrap();
+    let second = vault.renew(id, GOOGLE, &first).await.unwrap();
+    let third = world.vault().renew(id, GOOGLE, &second).await.unwrap();
+    assert_ne!(text(&second), text(&first));
+    assert_ne!(text(&third), text(&second));
+}
+
+#[tokio::test]
+async fn meta_tokens_are_exchanged_a_week_before_they_die() {
+    let world = World::start().await;
+    let (vault, id) = (world.vault(), CredentialId::new());
+    let grant = world.grant(META, TimeDelta::days(8)).await;
+    vault.store(id, &grant).await.unwrap();
+    let given = vault.access_token(id, META).await.unwrap();
+    assert_eq!(text(&given), text(&grant.access_token));
+    let grant = Grant { access_expires_at: Some(SystemClock.now() + TimeDelta::days(6)), ..grant };
+    vault.store(id, &grant).await.unwrap();
+    let given = vault.access_token(id, META).await.unwrap();
+    assert_ne!(text(&given), text(&grant.access_token));
+    let endless = Grant { access_expires_at: None, ..grant };
+    vault.store(id, &endless).await.unwrap();
+    let given = vault.access_token(id, META).await.unwrap();
+    assert_eq!(text(&given), text(&endless.access_token), "a system user's never runs out");
+}
+
+#[tokio::test]
+async fn a_refused_token_is_replaced_once_for_all_who_were_refused() {
+    let world = World::start().await;
+    let (vault, id) = (world.vault(), CredentialId::new());
+    let grant = world.grant(GOOGLE, TimeDelta::hours(1)).await;
+    vault.store(id, &grant).await.unwrap();
+    let before = world.token_calls().await;
+    let refused = &grant.access_token;
+    let given = join_all((0..10).map(|_| vault.renew(id, GOOGLE, refused))).await;
+    let given: Vec<_> = given.into_iter().map(Result::unwrap).collect();
+    assert!(given.iter().all(|token| text(token) == text(&given[0])));
+    assert_ne!(text(&given[0]), text(refused));
+    assert_eq!(world.token_calls().await, before + 1);
+}
+
+#[tokio::test]
+async fn two_processes_that_renew_at_once_lose_nothing() {
+    let world = World::start().await;
+    let (one, two, id) = (world.vault(), world.vault(), CredentialId::new());
+    one.store(id, &world.grant(GOOGLE, TimeDelta::minutes(1)).await).await.unwrap();
+    let (first, second) = tokio::join!(one.access_token(id, GOOGLE), two.access_token(id, GOOGLE));
+    let given = [first.unwrap(), second.unwrap()];
+    let stored = world.vault().access_token(id, GOOGLE).await.unwrap();
+    assert!(given.iter().any(|token| text(token) == text(&stored)));
+    assert!(world.vault().renew(id, GOOGLE, &stored).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_platform_in_trouble_costs_nothing_while_the_token_lives() {
+    let world = World::start().await;
+    let (vault, id) = (world.vault(), CredentialId::new());
+    let grant = world.grant(GOOGLE, TimeDelta::minutes(3)).await;
+    vault.store(id, &grant).await.unwrap();
+    world.fault(GOOGLE, "service_unavailable", 1_000).await;
+    let given = vault.access_token(id, GOOGLE).await.unwrap();
+    assert_eq!(text(&given), text(&grant.access_token));
+
+    let dying = Grant { access_expires_at: Some(SystemClock.now()), ..grant };
+    vault.store(id, &dying).await.unwrap();
+    let refused = vault.access_token(id, GOOGLE).await.unwrap_err();
+    assert!(matches!(refused, VaultError::Platform(PlatformError::Unavailable(..))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_consent_that_is_gone_is_told_as_such() {
+    let world = World::start().await;
+    let (vault, id) = (world.vault(), CredentialId::new());
+    let needs_reauth = |answer: Result<SecretString, VaultError>| {
+        matches!(answer, Err(VaultError::Platform(PlatformError::NeedsReauth(GOOGLE))))
+    };
+    assert!(needs_reauth(vault.access_token(id, GOOGLE).await), "there never was any");
+    let grant = world.grant(GOOGLE, TimeDelta::minutes(1)).await;
+    vault.store(id, &grant).await.unwrap();
+    world.platforms.revoke(GOOGLE, &grant).await.unwrap();
+    assert!(needs_reauth(vault.access_token(id, GOOGLE).await));
+    vault.store(id, &world.grant(GOOGLE, TimeDelta::minutes(30)).await).await.unwrap();
+    assert!(vault.access_token(id, GOOGLE).await.is_ok(), "a new consent heals it");
+}
+
+#[tokio::test]
+async fn what_is_no_grant_is_not_shown_in_the_error() {
+    let world = World::start().await;
+    let id = CredentialId::new();
+    let name = format!("credential-{id}");
+    world.secrets.set(&name, SecretString::from("\"hunter2\"")).await.unwrap();
+    let error = world.vault().access_token(id, GOOGLE).await.unwrap_err();
+    assert!(matches!(error, VaultError::Store(_)));
+    assert!(!format!("{error:?} {error}").contains("hunter2"));
+}

@@ -1,0 +1,253 @@
+//! Whole runs against the simulated platforms, with an executable in dbt's place.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use connectors::{Endpoints, OAuthClient, PlatformConfig, Timing};
+use domain::ports::{
+    AuthorizationRequest, Grant, PlatformAccess, QueueConsumer, Redemption, Triggered, Triggers,
+};
+use domain::registry::{FUNCTIONS, Trigger};
+use domain::{CredentialId, Platform};
+use jobs::{Functions, Sync, SyncError, SyncEvent};
+use reqwest::header::LOCATION;
+use secrecy::SecretString;
+use serde_json::json;
+use simulators::Running;
+use stores::PostgresQueue;
+use url::Url;
+
+use crate::building::transform;
+use crate::fake_dbt::{FakeDbt, GREEN, RED};
+use crate::publishing::{data_version, make_marts};
+use crate::world::World;
+
+struct Simulated {
+    world: World,
+    /// Running until the test ends.
+    _simulators: Running,
+    client: reqwest::Client,
+    dbt: FakeDbt,
+    sync: Sync,
+}
+
+impl Simulated {
+    /// A tenant with one account of each platform.
+    async fn start() -> Self {
+        let config = simulators::Config { days: 40, ..simulators::Config::default() };
+        let simulators = simulators::start(config).await.unwrap();
+        let world = World::with_platforms(platforms(&simulators)).await;
+        world.clock.set(simulators.business_now);
+        make_marts(&world).await;
+        let dbt = FakeDbt::new(&world, GREEN);
+        let sync = Sync {
+            planner: Arc::clone(&world.planner),
+            worker: Arc::clone(&world.worker),
+            transform: Arc::new(transform(&world, &dbt)),
+        };
+        let client =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let simulated = Self { world, _simulators: simulators, client, dbt, sync };
+        for platform in Platform::ALL {
+            simulated.connect(platform).await;
+        }
+        simulated
+    }
+
+    async fn connect(&self, platform: Platform) {
+        let grant = self.grant(platform).await;
+        let accounts = self.world.platforms.accounts(platform, &grant.access_token).await.unwrap();
+        let credential = CredentialId::new();
+        self.world.vault.store(credential, &grant).await.unwrap();
+        self.world.assign(credential, platform, &accounts[0]).await;
+    }
+
+    async fn grant(&self, platform: Platform) -> Grant {
+        let redirect_uri: Url = "https://miq.example/back".parse().unwrap();
+        let code_verifier = SecretString::from("v".repeat(43));
+        let request = AuthorizationRequest {
+            platform,
+            redirect_uri: redirect_uri.clone(),
+            state: "state".to_owned(),
+            code_verifier: code_verifier.clone(),
+            login_hint: Some("agency@example.com".to_owned()),
+        };
+        let consent = self.world.platforms.authorization_url(&request).unwrap();
+        let answer = self.client.get(consent).send().await.unwrap();
+        let back: Url = answer.headers()[LOCATION].to_str().unwrap().parse().unwrap();
+        let code = back.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+        let redemption =
+            Redemption { platform, code: SecretString::from(code), redirect_uri, code_verifier };
+        self.world.platforms.redeem(&redemption).await.unwrap()
+    }
+
+    /// Rows that the models would see, by platform.
+    async fn rows(&self) -> Vec<i64> {
+        let mut counts = Vec::new();
+        for stream in domain::Stream::ALL {
+            let count = format!("select count(*) from raw.{}", stream.raw_table);
+            counts.push(
+                sqlx::query_scalar(sqlx::AssertSqlSafe(count))
+                    .fetch_one(self.world.database.owner())
+                    .await
+                    .unwrap(),
+            );
+        }
+        counts
+    }
+
+    /// Takes a message off a queue.
+    async fn next_message(&self, queue: &str) -> Option<String> {
+        let queues = PostgresQueue::new(self.world.database.app().clone());
+        let delivery = queues.receive(queue, Duration::from_mins(1)).await.unwrap()?;
+        queues.complete(&delivery).await.unwrap();
+        Some(delivery.text)
+    }
+
+    fn functions(&self) -> Functions {
+        Functions {
+            planner: Arc::clone(&self.sync.planner),
+            worker: Arc::clone(&self.sync.worker),
+            transform: Arc::clone(&self.sync.transform),
+        }
+    }
+}
+
+fn platforms(simulators: &Running) -> PlatformConfig {
+    let base = simulators.base_url();
+    let url = |path: &str| -> Url { format!("{base}{path}").parse().unwrap() };
+    let app = OAuthClient {
+        id: "marketing-iq".to_owned(),
+        secret: SecretString::from(simulators::CLIENT_SECRET),
+    };
+    let soon = Duration::from_millis(1);
+    PlatformConfig {
+        endpoints: Endpoints {
+            google_ads_url: url("/google-ads"),
+            meta_graph_url: url("/graph"),
+            meta_dialog_url: url("/meta"),
+            analytics_data_url: url("/analytics-data"),
+            analytics_admin_url: url("/analytics-admin"),
+            google_authorize_url: url("/google/o/oauth2/v2/auth"),
+            google_token_url: url("/google/token"),
+            google_revoke_url: url("/google/revoke"),
+        },
+        google: Some(app.clone()),
+        meta: Some(app),
+        timing: Timing {
+            backoff: soon,
+            longest_backoff: soon,
+            first_poll: soon,
+            longest_poll: soon,
+            ..Timing::default()
+        },
+        ..PlatformConfig::default()
+    }
+}
+
+#[tokio::test]
+async fn a_sync_brings_everything_home_and_a_second_one_changes_nothing() {
+    let simulated = Simulated::start().await;
+    let heard = Mutex::new(Vec::new());
+    let run = simulated.world.plan(None).await;
+    let progress = |event: SyncEvent| heard.lock().unwrap().push(event);
+    let report = simulated.sync.run(std::slice::from_ref(&run), &progress).await.unwrap();
+
+    assert_eq!(report.jobs.succeeded, run.jobs.len(), "{report:?}");
+    assert_eq!(report.data_version, 1);
+    let rows = simulated.rows().await;
+    assert!(rows.iter().all(|count| *count > 0), "{rows:?}");
+    assert_eq!(i64::try_from(report.counts.rows).unwrap(), rows.iter().sum::<i64>());
+    assert!(report.counts.requests >= run.jobs.len() as u64);
+    let heard = heard.into_inner().unwrap();
+    let ended = heard.iter().filter(|event| matches!(event, SyncEvent::JobSucceeded { .. }));
+    assert_eq!(ended.count(), run.jobs.len());
+    assert!(matches!(heard.last(), Some(SyncEvent::Published { data_version: 1, .. })));
+
+    let run = simulated.world.plan(None).await;
+    let report = simulated.sync.run(&[run], &|_| {}).await.unwrap();
+    assert_eq!(report.data_version, 2);
+    assert_eq!(simulated.rows().await, rows);
+}
+
+#[tokio::test]
+async fn one_dead_account_does_not_stop_the_others() {
+    let simulated = Simulated::start().await;
+    sqlx::query("update app.tenant_oauth_connections set account_id = '1' where platform = $1")
+        .bind(Platform::MetaAds.code())
+        .execute(simulated.world.database.owner())
+        .await
+        .unwrap();
+    let run = simulated.world.plan(None).await;
+    let report = simulated.sync.run(&[run], &|_| {}).await.unwrap();
+    assert!(report.failures.iter().all(|failure| failure.job.platform == Platform::MetaAds));
+    assert!(!report.failures.is_empty() && report.jobs.succeeded > 0, "{report:?}");
+    let state: String = sqlx::query_scalar("select state from app.etl_run_history")
+        .fetch_one(simulated.world.database.owner())
+        .await
+        .unwrap();
+    assert_eq!(state, "partly_failed");
+    let rows = simulated.rows().await;
+    assert!(rows[0] > 0 && rows[2] == 0 && rows[4] > 0, "{rows:?}");
+}
+
+#[tokio::test]
+async fn a_failed_build_ends_the_sync_with_the_node_and_serves_nothing_new() {
+    let simulated = Simulated::start().await;
+    simulated.dbt.says(RED);
+    let run = simulated.world.plan(None).await;
+    let error = simulated.sync.run(&[run], &|_| {}).await.unwrap_err();
+    assert!(matches!(&error, SyncError::BuildFailed(_)), "{error:?}");
+    assert!(error.to_string().contains("test.miq.one_row_per_day"), "{error}");
+    assert_eq!(data_version(&simulated.world).await, 0);
+}
+
+#[tokio::test]
+async fn timers_and_queues_do_what_a_sync_does() {
+    let simulated = Simulated::start().await;
+    let functions = simulated.functions();
+    for function in FUNCTIONS {
+        if let Trigger::Timer(_) = function.trigger {
+            let done = functions.run(function.name, Triggered::Timer { past_due: false });
+            assert_eq!(done.await.unwrap()["planned"]["slots"], 1);
+        }
+    }
+    for function in FUNCTIONS {
+        let Trigger::Queue(queue) = function.trigger else { continue };
+        let mut handled = 0;
+        while let Some(text) = simulated.next_message(queue.queue).await {
+            functions.run(function.name, Triggered::Queue { text }).await.unwrap();
+            handled += 1;
+        }
+        assert!(handled > 0, "nothing came to {}", queue.queue);
+    }
+    assert_eq!(data_version(&simulated.world).await, 1);
+    assert!(simulated.rows().await.iter().all(|count| *count > 0));
+    let (state, version): (String, i64) =
+        sqlx::query_as("select state, data_version from app.etl_run_history")
+            .fetch_one(simulated.world.database.owner())
+            .await
+            .unwrap();
+    assert_eq!((state.as_str(), version), ("succeeded", 1));
+}
+
+#[tokio::test]
+async fn a_message_that_makes_no_sense_is_an_error_with_words() {
+    let simulated = Simulated::start().await;
+    let functions = simulated.functions();
+    let queue = |text: &str| Triggered::Queue { text: text.to_owned() };
+    let unknown = json!({ "job_id": domain::JobId::new() }).to_string();
+    for (function, triggered, words) in [
+        ("RunMetaAdsJob", queue(""), "is empty"),
+        ("RunMetaAdsJob", queue("{}"), "is not of the form"),
+        ("RunMetaAdsJob", queue(&unknown), "there is no job"),
+        ("RunTransform", queue("[1]"), "is not of the form"),
+        ("RunTransform", Triggered::Timer { past_due: true }, "another kind of function"),
+        ("ExtractMetaAds", queue("x"), "another kind of function"),
+        ("Health", queue("x"), "no timer or queue function"),
+        ("Nonsense", queue("x"), "no timer or queue function"),
+    ] {
+        let error = functions.run(function, triggered).await.unwrap_err().to_string();
+        assert!(error.contains(words), "{function}: {error}");
+    }
+}
