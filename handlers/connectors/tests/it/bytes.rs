@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connectors::{ExtractError, ExtractRequest, Extracted};
+use connectors::{ExtractError, ExtractRequest, Extracted, Timing};
 use domain::ports::{PlatformAccess, PlatformError};
 use domain::{DateRange, Stream};
 use serde_json::{Value, json};
@@ -72,7 +72,6 @@ async fn an_answer_cut_after_rows_have_left_starts_over_and_loses_and_doubles_no
 async fn an_answer_that_fails_before_a_row_has_left_is_asked_for_again_quietly() {
     let (body, lines) = stream_of(3);
     let half = &body[..body.len() / 2];
-    let headers = "HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n";
     let faults = [
         cut(&body, 20),
         // Complete by its length, but half a JSON.
@@ -85,14 +84,30 @@ async fn an_answer_that_fails_before_a_row_has_left_is_asked_for_again_quietly()
         // Closed without a word.
         Act::Send(Vec::new()),
         Act::Send(b"HTTP/1.1 200 OK\r\ncontent-le".to_vec()),
-        Act::SendAndHang(format!("{headers}{half}").into_bytes()),
-        Act::SendAndHang(Vec::new()),
     ];
     for fault in faults {
         let (extracted, kept, calls) = extract(vec![fault.clone(), ok(&body)]).await;
         assert_eq!(extracted.unwrap_or_else(|error| panic!("{fault:?}: {error:?}")).requests, 2);
         assert_eq!((kept.lines, kept.restarts), (lines.clone(), 0), "{fault:?}");
         assert_eq!(calls.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_stops_coming_is_asked_for_again() {
+    let (body, lines) = stream_of(3);
+    let headers = "HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n";
+    let half = format!("{headers}{}", &body[..body.len() / 2]);
+    for sent in [Vec::new(), half.into_bytes()] {
+        let server = Server::playing(vec![Act::SendAndHang(sent), ok(&body)]).await;
+        let impatient = Timing { read: Duration::from_secs(1), ..hasty() };
+        let account = account(STREAM.platform, "7");
+        let window = days("2026-11-01", "2026-11-30");
+        let request = ExtractRequest { account: &account, stream: STREAM, window };
+        let mut kept = Kept::default();
+        let tokens = Tokens::of(&["t"]);
+        server.platforms(impatient).extract(&request, &tokens, &mut kept).await.unwrap();
+        assert_eq!(kept.lines, lines);
     }
 }
 
