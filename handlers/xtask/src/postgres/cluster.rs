@@ -305,11 +305,10 @@ mod tests {
     async fn a_server_whose_owner_was_killed_is_stopped_first() {
         let folders = folders();
         let cluster = start(&folders, Kind::Kept).await;
-        let Cluster { server, _lock, .. } = cluster;
         // As a kill -9 of this process would leave things: the server runs, the lock is free.
-        let left = server.pid();
+        let left = cluster.server.pid();
+        let Cluster { server, .. } = cluster;
         std::mem::forget(server);
-        drop(_lock);
         drop(start(&folders, Kind::Kept).await);
         assert!(crate::process::memory_now_mb(left).is_none(), "the old server still runs");
     }
