@@ -151,10 +151,19 @@ mod tests {
             .await
             .unwrap();
         run(format!("alter database {name} owner to {owner}")).await.unwrap();
-        // As if it had created them itself: other tests share the roles of this server.
+        // As if it had created the roles, which all tests of this server share. Before
+        // PostgreSQL 16, CREATEROLE alone was enough.
+        let version: i32 =
+            sqlx::query_scalar("select current_setting('server_version_num')::integer")
+                .fetch_one(database.owner())
+                .await
+                .unwrap();
         for role in ["miq_app", "miq_transform", "miq_api"] {
-            run(format!("grant {role} to {owner} with admin option")).await.unwrap();
-            run(format!("revoke {role} from {owner}")).await.unwrap();
+            if version >= 160_000 {
+                run(format!("grant {role} to {owner} with admin true, inherit false, set false"))
+                    .await
+                    .unwrap();
+            }
         }
 
         let mut url = Url::parse(database.urls().owner.expose_secret()).unwrap();

@@ -199,7 +199,8 @@ pub(super) async fn prove(login: &Login) -> Result<()> {
     connection.close().await?;
     if !holds {
         bail!(
-            "the URL of {0} does not sign in as {0}, or row-level security does not hold it",
+            "the URL of {0} does not sign in as {0}, or row-level security does not \
+             hold it",
             login.role
         );
     }
