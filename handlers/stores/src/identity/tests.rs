@@ -149,7 +149,7 @@ async fn of_many_who_sign_up_at_once_one_is_the_first() {
         let identity = Arc::clone(&identity);
         tries.spawn(async move { identity.sign_up(&account(&format!("p{n}@a.example"))).await });
     }
-    let owners = tries.join_all().await.into_iter().filter(Result::is_ok).count();
+    let owners = tries.join_all().await.into_iter().flatten().count();
     assert_eq!(owners, 1);
     assert_eq!(world.count("select count(*) from app.users").await, 1);
 }
@@ -188,10 +188,13 @@ async fn passwords_and_tokens_are_stored_as_hashes_alone() {
     .unwrap();
     assert!(dump.contains("$argon2id$v=19$m=19456,t=2,p=1$"), "{dump}");
     for secret in [PASSWORD, text(&owner.refresh_token), text(&invitation)] {
+        let as_bytea: String = sqlx::query_scalar("select encode(convert_to($1, 'UTF8'), 'hex')")
+            .bind(secret)
+            .fetch_one(world.database.owner())
+            .await
+            .unwrap();
         assert!(!dump.contains(secret));
-        // As bytea prints text.
-        let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-        assert!(!dump.contains(&hex));
+        assert!(!dump.contains(&as_bytea));
     }
 }
 

@@ -38,8 +38,8 @@ async fn a_state_leads_back_to_its_consent_once() {
 async fn of_many_who_take_a_state_at_once_one_gets_it() {
     let seeded = Seeded::new().await;
     let (consents, begun) = begun(&seeded, &seeded.ben_in_acme()).await;
-    let takes = (0..20).map(|_| consents.take(&begun.state));
-    let taken = futures_util::future::join_all(takes).await;
+    let attempts = (0..20).map(|_| consents.take(&begun.state));
+    let taken = futures_util::future::join_all(attempts).await;
     let taken: Vec<_> = taken.into_iter().filter_map(Result::unwrap).collect();
     assert_eq!(taken.len(), 1);
     assert!(!taken[0].shared, "given by one who is no owner");

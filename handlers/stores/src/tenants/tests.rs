@@ -181,6 +181,14 @@ async fn a_removed_person_cannot_go_on_in_the_tenant() {
     assert!(matches!(foreign, Err(StoreError::NotFound { .. })), "{foreign:?}");
     let ben = world.identity.refresh(&ben.refresh_token, None).await.unwrap();
     world.tenants.remove(&world.scope(acme), by, ben.user.uuid()).await.unwrap();
+    // Should Ben be let in again, this session stays ended.
+    let ended: Vec<Uuid> = sqlx::query_scalar(
+        "select user_id from app.sessions where revoked_reason = 'removed_from_tenant'",
+    )
+    .fetch_all(world.database.owner())
+    .await
+    .unwrap();
+    assert_eq!(ended, [ben.user.uuid()]);
     let refused = world.identity.refresh(&ben.refresh_token, None).await;
     assert!(matches!(refused, Err(IdentityError::SessionEnded)), "{refused:?}");
     assert!(world.identity.refresh(&cleo.refresh_token, None).await.is_ok());
