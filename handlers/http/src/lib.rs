@@ -24,6 +24,8 @@ mod reply;
 mod request;
 mod router;
 mod server;
+#[cfg(test)]
+mod testing;
 mod tokens;
 mod version_watch;
 

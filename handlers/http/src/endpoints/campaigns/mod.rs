@@ -2,3 +2,5 @@
 
 pub(super) mod list;
 pub(super) mod performance;
+#[cfg(test)]
+mod tests;

@@ -77,7 +77,7 @@ struct Period {
 #[serde(untagged)]
 enum PlatformPanel {
     Ads(Box<AdPanel>),
-    Web(WebPanel),
+    Web(Box<WebPanel>),
 }
 
 #[derive(Serialize, ToSchema)]
@@ -148,7 +148,7 @@ fn render(served: Served<Overview>, query: &OverviewQuery, zone: Tz) -> Dashboar
     let (meta, overview) = Meta::part(served, zone);
     // Platforms in their own order: advertising first.
     let ads = overview.ads.into_iter().map(|row| PlatformPanel::Ads(Box::new(row.into())));
-    let web = overview.web.into_iter().map(|row| PlatformPanel::Web(row.into()));
+    let web = overview.web.into_iter().map(|row| PlatformPanel::Web(Box::new(row.into())));
     DashboardAnswer {
         id: OVERVIEW,
         name: OVERVIEW_NAME,

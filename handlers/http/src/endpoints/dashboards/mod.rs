@@ -2,6 +2,8 @@
 
 pub(super) mod get;
 pub(super) mod list;
+#[cfg(test)]
+mod tests;
 
 /// The dashboard of a tenant that has chosen none.
 const OVERVIEW: &str = "overview";

@@ -1,13 +1,14 @@
-use std::sync::{Arc, LazyLock};
+use std::future::ready;
+use std::sync::LazyLock;
 
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::{App, Document, Endpoint, Problem, Reply, Request};
+use crate::{Document, Endpoint, Reply};
 
 pub(in crate::endpoints) const ENDPOINT: Endpoint =
-    Endpoint { function: "Docs", handle: |app, request| Box::pin(handle(app, request)), document };
+    Endpoint { function: "Docs", handle: |_, _| Box::pin(ready(Ok(page()))), document };
 
 fn document() -> Document {
     Document::answers_page()
@@ -25,11 +26,11 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-async fn handle(_app: Arc<App>, _request: Request) -> Result<Reply, Problem> {
-    Ok(Reply::html(PAGE)
+fn page() -> Reply {
+    Reply::html(PAGE)
         .header("content-security-policy", &POLICY)
         .header("referrer-policy", "no-referrer")
-        .header("cache-control", "no-cache"))
+        .header("cache-control", "no-cache")
 }
 
 /// The policy's word for the page's one element of this name.

@@ -3,3 +3,5 @@
 pub(super) mod docs;
 pub(super) mod health;
 pub(super) mod openapi;
+#[cfg(test)]
+mod tests;

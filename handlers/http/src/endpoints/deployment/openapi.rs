@@ -1,16 +1,13 @@
-use std::sync::Arc;
+use std::future::ready;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::openapi::RENDERED;
-use crate::{App, Document, Endpoint, Problem, Reply, Request};
+use crate::{Document, Endpoint, Reply};
 
-pub(in crate::endpoints) const ENDPOINT: Endpoint = Endpoint {
-    function: "OpenApi",
-    handle: |app, request| Box::pin(handle(app, request)),
-    document,
-};
+pub(in crate::endpoints) const ENDPOINT: Endpoint =
+    Endpoint { function: "OpenApi", handle: |_, _| Box::pin(ready(Ok(rendered()))), document };
 
 fn document() -> Document {
     Document::answers::<OpenApiDocument>(200)
@@ -29,6 +26,6 @@ struct OpenApiDocument {
     components: serde_json::Value,
 }
 
-async fn handle(_app: Arc<App>, _request: Request) -> Result<Reply, Problem> {
-    Ok(Reply::rendered_json(RENDERED.clone()).header("cache-control", "no-cache"))
+fn rendered() -> Reply {
+    Reply::rendered_json(RENDERED.clone()).header("cache-control", "no-cache")
 }

@@ -95,10 +95,13 @@ struct WebRow {
 #[derive(Serialize, ToSchema)]
 struct RowDays {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = NaiveDate, required = false)]
     date: Option<NaiveDate>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = NaiveDate, required = false)]
     first_date: Option<NaiveDate>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = NaiveDate, required = false)]
     last_date: Option<NaiveDate>,
 }
 

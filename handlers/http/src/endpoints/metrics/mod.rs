@@ -1,3 +1,5 @@
 //! Figures by platform.
 
 pub(super) mod get;
+#[cfg(test)]
+mod tests;

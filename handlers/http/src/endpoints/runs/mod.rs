@@ -3,3 +3,5 @@
 pub(super) mod get;
 pub(super) mod list;
 mod shape;
+#[cfg(test)]
+mod tests;

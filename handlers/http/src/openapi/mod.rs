@@ -1,5 +1,9 @@
 //! The API as OpenAPI 3.1: routes and access from the registry, shapes from the endpoints.
 
+mod parameters;
+#[cfg(test)]
+mod tests;
+
 use std::sync::LazyLock;
 
 use bytes::Bytes;
@@ -7,9 +11,8 @@ use domain::registry::{Access, Function, Method, Route};
 use domain::{Permission, Role};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn};
+use utoipa::openapi::path::{HttpMethod, OperationBuilder};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{OneOf, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
@@ -129,16 +132,7 @@ fn operation(
         .summary(Some(route.summary))
         .description(Some(who(route.access)))
         .tag(tag(route.path));
-    for name in variables(route.path) {
-        operation = operation.parameter(
-            ParameterBuilder::new()
-                .name(name)
-                .parameter_in(ParameterIn::Path)
-                .required(Required::True)
-                .schema(Some(document.variable.clone())),
-        );
-    }
-    for parameter in query_parameters(&document) {
+    for parameter in parameters::of(route.path, &document) {
         operation = operation.parameter(parameter);
     }
     if route.access != Access::Public {
@@ -175,74 +169,6 @@ fn operation(
     PathItem::new(http_method(route.method), operation)
 }
 
-fn query_parameters(document: &Document) -> Vec<ParameterBuilder> {
-    let Some(Shape { schema: RefOr::T(Schema::Object(object)), .. }) = &document.query else {
-        return Vec::new();
-    };
-    let parameter = |(name, schema): (&String, &RefOr<Schema>)| {
-        let required = object.required.contains(name);
-        ParameterBuilder::new()
-            .name(name)
-            .parameter_in(ParameterIn::Query)
-            .required(if required { Required::True } else { Required::False })
-            .description(description(schema))
-            .schema(Some(without_null(schema.clone())))
-    };
-    object.properties.iter().map(parameter).collect()
-}
-
-fn description(schema: &RefOr<Schema>) -> Option<&String> {
-    match schema {
-        RefOr::T(Schema::Object(object)) => object.description.as_ref(),
-        RefOr::T(Schema::Array(array)) => array.description.as_ref(),
-        RefOr::T(Schema::OneOf(one_of)) => one_of.description.as_ref(),
-        RefOr::T(_) | RefOr::Ref(_) => None,
-    }
-}
-
-/// The schema of a parameter that may be left out: a query has no way to write null.
-fn without_null(schema: RefOr<Schema>) -> RefOr<Schema> {
-    match schema {
-        RefOr::T(Schema::Object(mut object)) => {
-            object.schema_type = type_without_null(object.schema_type);
-            object.description = None;
-            object.into()
-        }
-        RefOr::T(Schema::Array(mut array)) => {
-            array.schema_type = type_without_null(array.schema_type);
-            array.description = None;
-            RefOr::T(Schema::Array(array))
-        }
-        RefOr::T(Schema::OneOf(mut one_of)) => {
-            one_of.items.retain(|item| !is_null(item));
-            match <[_; 1]>::try_from(std::mem::take(&mut one_of.items)) {
-                Ok([only]) => only,
-                Err(items) => RefOr::T(Schema::OneOf(OneOf { items, ..one_of })),
-            }
-        }
-        other => other,
-    }
-}
-
-fn type_without_null(schema_type: SchemaType) -> SchemaType {
-    match schema_type {
-        SchemaType::Array(types) => {
-            let mut types: Vec<_> = types.into_iter().filter(|kind| *kind != Type::Null).collect();
-            if types.len() == 1 {
-                SchemaType::Type(types.remove(0))
-            } else {
-                SchemaType::Array(types)
-            }
-        }
-        other => other,
-    }
-}
-
-fn is_null(schema: &RefOr<Schema>) -> bool {
-    matches!(schema, RefOr::T(Schema::Object(object))
-        if object.schema_type == SchemaType::Type(Type::Null))
-}
-
 fn response(answer: &Answer) -> Response {
     let status = StatusCode::from_u16(answer.status).expect("statuses are literals");
     let description = status.canonical_reason().unwrap_or("An answer");
@@ -273,7 +199,7 @@ fn problems(route: &Route, document: &Document) -> Vec<u16> {
         // The tenant itself may be gone.
         Access::Tenant(_) => statuses.extend([401, 403, 404]),
     }
-    if variables(route.path).next().is_some() {
+    if parameters::variables(route.path).next().is_some() {
         statuses.push(404);
     }
     if document.body.is_some() {
@@ -301,10 +227,6 @@ fn keep(components: &mut Components, shape: &Shape) {
 
 fn keep_parts(components: &mut Components, shape: &Shape) {
     components.schemas.extend(shape.components.iter().cloned());
-}
-
-fn variables(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
 }
 
 fn tag(path: &str) -> &'static str {

@@ -3,6 +3,9 @@
 //! **Invariant:** a key holds the tenant, the data version, the tenant's time zone and the whole
 //! question, so that an answer is found only by who may see it and while it is true.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
