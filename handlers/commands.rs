@@ -89,11 +89,7 @@ fn read_settings() -> anyhow::Result<Settings> {
 fn start_logging(default: LogFormat, stream: Stream) {
     let format = environment("MIQ_LOG_FORMAT");
     let known = format.as_deref().map(str::parse);
-    start(
-        known.and_then(Result::ok).unwrap_or(default),
-        stream,
-        environment("MIQ_LOG").as_deref(),
-    );
+    start(known.and_then(Result::ok).unwrap_or(default), stream, environment("MIQ_LOG").as_deref());
     if matches!(known, Some(Err(()))) {
         tracing::warn!("MIQ_LOG_FORMAT is not json or text; using the default");
     }

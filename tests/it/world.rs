@@ -17,14 +17,14 @@ use tempfile::TempDir;
 /// How long anything that is waited for may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub const AGENCY: &str = "agency@example.com";
-pub const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const AGENCY: &str = "agency@example.com";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// One deployment, with its API running.
-pub struct World {
-    pub database: TestDatabase,
-    pub simulators: Running,
-    pub http: Client,
+pub(crate) struct World {
+    pub(crate) database: TestDatabase,
+    pub(crate) simulators: Running,
+    pub(crate) http: Client,
     data: TempDir,
     port: u16,
     server: Child,
@@ -32,24 +32,24 @@ pub struct World {
 
 /// A tenant, as its administrator sees it.
 #[derive(Clone, Debug)]
-pub struct Tenant {
-    pub id: String,
-    pub name: String,
-    pub token: String,
+pub(crate) struct Tenant {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) token: String,
 }
 
 /// An answer, read whole.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: reqwest::header::HeaderMap,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl Answer {
     /// The body, if the status is the expected one.
     #[track_caller]
-    pub fn expect(self, status: u16) -> Value {
+    pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{:#}", self.body);
         self.body
     }
@@ -57,11 +57,11 @@ impl Answer {
 
 impl World {
     /// A deployment over the simulators' shipped sample.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(Config::default()).await
     }
 
-    pub async fn with(config: Config) -> Self {
+    pub(crate) async fn with(config: Config) -> Self {
         let database = TestDatabase::new().await;
         let simulators = simulators::start(config).await.expect("the simulators start");
         let data = TempDir::new().expect("a temporary directory");
@@ -86,20 +86,20 @@ impl World {
     }
 
     /// The environment of every process of this deployment.
-    pub fn environment(&self) -> Vec<(String, String)> {
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
         environment(&self.database, &self.simulators, self.data.path(), self.port)
     }
 
-    pub fn data(&self) -> &Path {
+    pub(crate) fn data(&self) -> &Path {
         self.data.path()
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
     /// What the server wrote to its log.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.data.path().join("server.log")).unwrap_or_default()
     }
 
@@ -117,7 +117,7 @@ impl World {
     }
 
     /// Calls an endpoint.
-    pub async fn call(
+    pub(crate) async fn call(
         &self,
         method: &str,
         path: &str,
@@ -140,16 +140,16 @@ impl World {
         Answer { status, headers, body }
     }
 
-    pub async fn get(&self, path: &str, token: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
         self.call("GET", path, Some(token), None).await
     }
 
-    pub async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, token: &str, body: Value) -> Answer {
         self.call("POST", path, Some(token), Some(&body)).await
     }
 
     /// Signs up the first person, who owns the organization.
-    pub async fn owner(&self) -> Value {
+    pub(crate) async fn owner(&self) -> Value {
         let body = json!({
             "email": "owner@example.com",
             "password": PASSWORD,
@@ -160,7 +160,7 @@ impl World {
     }
 
     /// Creates a tenant and enters it as the owner.
-    pub async fn tenant(&self, owner: &Value, name: &str) -> Tenant {
+    pub(crate) async fn tenant(&self, owner: &Value, name: &str) -> Tenant {
         let body = json!({
             "name": name,
             "time_zone": "Europe/Amsterdam",
@@ -179,7 +179,7 @@ impl World {
     }
 
     /// Consents at a platform as `login`, as a signed-in browser would; answers the credential.
-    pub async fn consent(&self, tenant: &Tenant, route: &str, login: &str) -> String {
+    pub(crate) async fn consent(&self, tenant: &Tenant, route: &str, login: &str) -> String {
         let path = format!("/tenants/me/oauth/{route}");
         let started = self.post(&path, &tenant.token, json!({"login_hint": login})).await;
         let cookie = started.headers[SET_COOKIE].to_str().expect("a cookie").to_owned();
@@ -206,7 +206,7 @@ impl World {
 
     /// Assigns the accounts of the simulators' client of the tenant's name, through `credentials`
     /// of the three platforms.
-    pub async fn assign(&self, tenant: &Tenant, credentials: &[String]) {
+    pub(crate) async fn assign(&self, tenant: &Tenant, credentials: &[String]) {
         let truth = self.truth().await;
         let ours = account_ids(&truth, &tenant.name);
         for credential in credentials {
@@ -223,7 +223,7 @@ impl World {
     }
 
     /// The two clients of the simulators as tenants, fed by one agency login per platform.
-    pub async fn two_tenants(&self) -> (Tenant, Tenant) {
+    pub(crate) async fn two_tenants(&self) -> (Tenant, Tenant) {
         let owner = self.owner().await;
         let northwind = self.tenant(&owner, "Northwind Outfitters").await;
         let bluebird = self.tenant(&owner, "Bluebird Travel").await;
@@ -237,11 +237,11 @@ impl World {
     }
 
     /// `marketing-iq sync` for a tenant, to its end.
-    pub fn sync(&self, tenant: &Tenant, arguments: &[&str]) -> Output {
+    pub(crate) fn sync(&self, tenant: &Tenant, arguments: &[&str]) -> Output {
         self.sync_command(tenant, arguments).output().expect("the binary starts")
     }
 
-    pub fn sync_command(&self, tenant: &Tenant, arguments: &[&str]) -> Command {
+    pub(crate) fn sync_command(&self, tenant: &Tenant, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command
             .args(["sync", "--json", "--tenant", &tenant.id])
@@ -256,7 +256,7 @@ impl World {
 
     /// A sync that must succeed; answers its report.
     #[track_caller]
-    pub fn synced(&self, tenant: &Tenant, arguments: &[&str]) -> Value {
+    pub(crate) fn synced(&self, tenant: &Tenant, arguments: &[&str]) -> Value {
         let output = self.sync(tenant, arguments);
         assert!(
             output.status.success(),
@@ -267,12 +267,12 @@ impl World {
         serde_json::from_slice(&output.stdout).expect("the report is JSON")
     }
 
-    pub async fn truth(&self) -> Value {
+    pub(crate) async fn truth(&self) -> Value {
         self.simulator("GET", "/_truth", Value::Null).await
     }
 
     /// Tells the simulators something.
-    pub async fn control(&self, what: &str, body: Value) {
+    pub(crate) async fn control(&self, what: &str, body: Value) {
         self.simulator("POST", &format!("/_control/{what}"), body).await;
     }
 
@@ -287,7 +287,7 @@ impl World {
     }
 
     /// Kills the API as a machine that loses power would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.server.kill().expect("the server was running");
         self.server.wait().expect("the server ends");
     }
@@ -301,7 +301,7 @@ impl Drop for World {
     }
 }
 
-pub fn binary() -> &'static str {
+pub(crate) fn binary() -> &'static str {
     env!("CARGO_BIN_EXE_marketing-iq")
 }
 
@@ -366,18 +366,18 @@ fn environment(
 
 /// A string member that must be there.
 #[track_caller]
-pub fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_else(|| panic!("no {name} in {value:#}"))
 }
 
 /// The accounts of a client of the simulators.
-pub fn account_ids(truth: &Value, client: &str) -> Vec<String> {
+pub(crate) fn account_ids(truth: &Value, client: &str) -> Vec<String> {
     accounts(truth, client).iter().map(|account| text(account, "account_id").to_owned()).collect()
 }
 
 /// The accounts of a client with their days, as `/_truth` tells them.
 #[track_caller]
-pub fn accounts<'a>(truth: &'a Value, client: &str) -> &'a [Value] {
+pub(crate) fn accounts<'a>(truth: &'a Value, client: &str) -> &'a [Value] {
     truth["tenants"]
         .as_array()
         .and_then(|tenants| tenants.iter().find(|tenant| tenant["name"] == client))
@@ -386,7 +386,7 @@ pub fn accounts<'a>(truth: &'a Value, client: &str) -> &'a [Value] {
 }
 
 /// An account of a client by its platform's code.
-pub fn account<'a>(truth: &'a Value, client: &str, platform: &str) -> &'a Value {
+pub(crate) fn account<'a>(truth: &'a Value, client: &str, platform: &str) -> &'a Value {
     accounts(truth, client)
         .iter()
         .find(|account| account["platform"] == platform)
