@@ -79,25 +79,25 @@ pub struct PlatformAccount {
 /// it never holds the platform's raw text.
 #[derive(Debug, thiserror::Error)]
 pub enum PlatformError {
-    #[error("{0} asked us to slow down; the work is tried again later")]
+    #[error("{} asked us to slow down; the work is tried again later", .0.title())]
     Throttled(Platform, Option<Duration>),
-    #[error("{0} no longer accepts this connection's consent: connect it again")]
+    #[error("{} no longer accepts this connection's consent: connect it again", .0.title())]
     NeedsReauth(Platform),
-    #[error("the consent at {0} did not include {1}: connect again and leave all boxes ticked")]
+    #[error("the consent at {platform} did not include {1}: connect again and leave all boxes ticked", platform = .0.title())]
     MissingScope(Platform, String),
-    #[error("{0} does not let this login read the account: ask for access, then sync again")]
+    #[error("{} does not let this login read the account: ask for access, then sync again", .0.title())]
     PermissionDenied(Platform),
-    #[error("the account at {0} is closed or disabled: reactivate it there or remove it here")]
+    #[error("the account at {} is closed or disabled: reactivate it there or remove it here", .0.title())]
     AccountDisabled(Platform),
-    #[error("{0} asked for less data at once")]
+    #[error("{} asked for less data at once", .0.title())]
     TooMuchData(Platform),
-    #[error("{0} refuses this application: {1}")]
+    #[error("{platform} refuses this application: {1}", platform = .0.title())]
     Operator(Platform, &'static str),
-    #[error("{0} is not available right now; the work is tried again later")]
+    #[error("{} is not available right now; the work is tried again later", .0.title())]
     Unavailable(Platform, #[source] super::BoxError),
-    #[error("{0} answered something that its documentation does not allow")]
+    #[error("{} answered something that its documentation does not allow", .0.title())]
     BadAnswer(Platform, #[source] super::BoxError),
-    #[error("{0} is not set up here: {1}")]
+    #[error("{platform} is not set up here: {1}", platform = .0.title())]
     NotConfigured(Platform, &'static str),
 }
 
