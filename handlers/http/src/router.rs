@@ -46,7 +46,7 @@ pub struct AppSetter(watch::Sender<Standing>);
 const START_UP: Duration = Duration::from_secs(20);
 
 /// How long an endpoint may take.
-const REQUEST_DEADLINE: Duration = Duration::from_secs(60);
+const REQUEST_DEADLINE: Duration = Duration::from_mins(1);
 
 impl AppSlot {
     /// A slot that is filled later.
