@@ -159,7 +159,7 @@ fn invitation(stage: &Stage, tenants: &[Tenant]) -> String {
     let (from, to) = stage.last_days(30);
     let tenant = tenants.first().map_or("", |tenant| tenant.id.as_str());
     format!(
-        "Serving at {base} (the API to read and try: {base}/docs)\n\n\
+        "\nServing at {base} (the API to read and try: {base}/docs)\n\n\
          Logins\n{}\n\n\
          Try\n  \
          TOKEN=$(curl -s {base}/auth/login -H 'content-type: application/json' -d \

@@ -94,10 +94,12 @@ fn draw(name: &str, from: NaiveDate, to: NaiveDate, overview: Overview) -> Strin
         "cost by day",
     ]);
     let mut website = String::new();
+    let mut platforms_of: BTreeMap<String, usize> = BTreeMap::new();
     for panel in overview.data {
         match panel {
             Panel::Ads(panel) => {
                 let costs = panel.series.iter().map(|day| (day.date, day.cost));
+                *platforms_of.entry(panel.total.currency_code.clone()).or_default() += 1;
                 let title = panel.platform.title();
                 table.add_row(row(title, &panel.total, &every_day(from, to, costs)));
             }
@@ -118,7 +120,9 @@ fn draw(name: &str, from: NaiveDate, to: NaiveDate, overview: Overview) -> Strin
             }
         }
     }
-    for total in &overview.totals {
+    // The total of a single platform would only repeat it.
+    let shared = |total: &&AdTotal| platforms_of.get(&total.currency_code).is_some_and(|n| *n > 1);
+    for total in overview.totals.iter().filter(shared) {
         table.add_row(row("all advertising", total, &[]));
     }
     for column in table.column_iter_mut().skip(2).take(5) {
@@ -201,23 +205,32 @@ mod tests {
             json!({"currency_code": currency, "impressions": 1000, "clicks": 10, "cost": cost,
                 "conversions": "2", "conversion_value": null, "roas": null})
         };
-        let mut panel = figures("USD", "3");
-        panel["platform"] = json!("meta_ads");
-        panel["series"] = json!([
-            {"date": "2023-08-01", "currency_code": "USD", "cost": "1"},
-            {"date": "2023-08-03", "currency_code": "USD", "cost": "2"},
-        ]);
+        let panel = |platform: &str, currency: &str| {
+            let mut panel = figures(currency, "3");
+            panel["platform"] = json!(platform);
+            panel["series"] = json!([
+                {"date": "2023-08-01", "currency_code": currency, "cost": "1"},
+                {"date": "2023-08-03", "currency_code": currency, "cost": "2"},
+            ]);
+            panel
+        };
         let web = json!({"platform": "google_analytics", "currency_code": "EUR", "sessions": 1500,
             "engaged_sessions": 1, "key_events": "3", "revenue": "9.5", "series": []});
-        let overview = serde_json::from_value(json!({
-            "data": [panel, web],
-            "totals": [figures("EUR", "1"), figures("USD", "3")],
-        }))
-        .unwrap();
+        let overview = |of_google: &str| {
+            serde_json::from_value(json!({
+                "data": [panel("google_ads", of_google), panel("meta_ads", "USD"), web],
+                "totals": [figures("EUR", "1"), figures("USD", "3")],
+            }))
+            .unwrap()
+        };
         let day = |text: &str| text.parse().unwrap();
-        let drawn = draw("Acme", day("2023-08-01"), day("2023-08-03"), overview);
+        let draw = |of_google: &str| {
+            draw("Acme", day("2023-08-01"), day("2023-08-03"), overview(of_google))
+        };
+        let drawn = draw("EUR");
         assert!(drawn.contains("▄ █"), "{drawn}");
-        assert_eq!(drawn.matches("all advertising").count(), 2, "{drawn}");
+        assert_eq!(drawn.matches("all advertising").count(), 0, "{drawn}");
+        assert_eq!(draw("USD").matches("all advertising").count(), 1);
         assert!(drawn.contains("1,500 sessions") && drawn.contains("9.50 EUR"), "{drawn}");
     }
 }

@@ -55,14 +55,13 @@ impl Stage {
         let history = days.backfill().clamp(LEAST_HISTORY, MOST_HISTORY);
         let name = name_for(csv)?;
         let folder = workspace.home.join(&name);
-        fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot create {}", folder.display()))?;
-        let lock = Lock::take(&workspace.home.join(format!("{name}.lock")), "this demo")?;
 
         let executables =
             build(workspace, arguments.profile, &["marketing-iq", "simulators"]).await?;
         let simulators =
             Simulators::start(&pick(&executables, "simulators")?, csv, history).await?;
+
+        let lock = Lock::take(&workspace.home.join(format!("{name}.lock")), "this demo")?;
         let dbt = provision::dbt(workspace).await?;
         let place = Place::choose(workspace)?;
         if arguments.fresh {
