@@ -60,6 +60,29 @@ async fn two_loads_at_once_load_once() {
     assert_eq!(stored(&world).await, 1);
 }
 
+/// The tests' pool has five connections.
+#[tokio::test]
+async fn more_loads_than_connections_wait_their_turn() {
+    let world = World::new().await;
+    let rows = [insight("2024-03-01", "1", "5.00")];
+    let window = days("2024-03-01", "2024-03-01");
+    let extraction = world.land(Landed::insights(&world, window, MORNING, &rows)).await;
+    let mut begun = Vec::new();
+    for attempt in 2..5 {
+        let landed = Landed { attempt, ..Landed::insights(&world, window, MORNING, &rows) };
+        let other = world.land(landed).await;
+        begun.push(world.warehouse.begin_load(&other).await.unwrap().unwrap());
+    }
+    assert!(change(&world).await == 0, "a build finds no connection while loads go on");
+    let waiting = world.load(&extraction);
+    let ending = async {
+        tokio::task::yield_now().await;
+        begun.clear();
+    };
+    let (loaded, ()) = tokio::join!(waiting, ending);
+    assert!(loaded);
+}
+
 #[tokio::test]
 async fn a_newer_extraction_replaces_whole_days() {
     let world = World::new().await;

@@ -3,6 +3,7 @@ use bytes::Bytes;
 use domain::ports::{Load, StoreError};
 use domain::{Extraction, StreamKind};
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::copy_text::{COLUMNS, CopyText};
 use super::{lock_changes, unavailable};
@@ -16,12 +17,15 @@ pub(super) struct PostgresLoad {
     extraction: Extraction,
     text: CopyText,
     pending: Vec<u8>,
+    /// Given back with the connection.
+    _turn: OwnedSemaphorePermit,
 }
 
 impl PostgresLoad {
     pub(super) async fn begin(
         pool: &PgPool,
         extraction: &Extraction,
+        turn: OwnedSemaphorePermit,
     ) -> Result<Option<Self>, StoreError> {
         let mut tx = pool.begin().await.map_err(unavailable)?;
         // Two loads of one extraction: the second waits, and finds it loaded.
@@ -44,7 +48,8 @@ impl PostgresLoad {
             return Ok(None);
         }
         let text = CopyText::new(extraction);
-        Ok(Some(Self { tx, extraction: extraction.clone(), text, pending: Vec::new() }))
+        let (extraction, pending) = (extraction.clone(), Vec::new());
+        Ok(Some(Self { tx, extraction, text, pending, _turn: turn }))
     }
 
     async fn send(&mut self) -> Result<(), StoreError> {

@@ -8,19 +8,33 @@ mod copy_text;
 mod load;
 mod settings;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use domain::Extraction;
 use domain::ports::{Load, StoreError, TenantSettings, Warehouse};
 use sqlx::{PgPool, Postgres, Transaction};
+use tokio::sync::Semaphore;
 
 use load::PostgresLoad;
 
+/// Connections that loads leave to what a build asks for.
+const KEPT_FREE: u32 = 2;
+
 #[derive(Clone, Debug)]
-pub struct PostgresWarehouse(PgPool);
+pub struct PostgresWarehouse {
+    pool: PgPool,
+    /// A load holds its connection until its end. More of them than connections would run into
+    /// the pool's deadline; here they wait their turn.
+    loads: Arc<Semaphore>,
+}
 
 impl PostgresWarehouse {
     pub fn new(transform: PgPool) -> Self {
-        Self(transform)
+        let connections = transform.options().get_max_connections();
+        let at_once = usize::try_from(connections.saturating_sub(KEPT_FREE).max(1))
+            .expect("a pool's size fits");
+        Self { pool: transform, loads: Arc::new(Semaphore::new(at_once)) }
     }
 }
 
@@ -30,19 +44,20 @@ impl Warehouse for PostgresWarehouse {
         &self,
         extraction: &Extraction,
     ) -> Result<Option<Box<dyn Load>>, StoreError> {
-        let load = PostgresLoad::begin(&self.0, extraction).await?;
+        let turn = Arc::clone(&self.loads).acquire_owned().await.expect("it is never closed");
+        let load = PostgresLoad::begin(&self.pool, extraction, turn).await?;
         Ok(load.map(|load| Box::new(load) as Box<dyn Load>))
     }
 
     async fn set_tenants(&self, tenants: &[TenantSettings]) -> Result<(), StoreError> {
-        let mut tx = self.0.begin().await.map_err(unavailable)?;
+        let mut tx = self.pool.begin().await.map_err(unavailable)?;
         lock_changes(&mut tx).await?;
         settings::set(&mut tx, tenants).await?;
         tx.commit().await.map_err(unavailable)
     }
 
     async fn newest_change(&self) -> Result<i64, StoreError> {
-        let mut tx = self.0.begin().await.map_err(unavailable)?;
+        let mut tx = self.pool.begin().await.map_err(unavailable)?;
         lock_changes(&mut tx).await?;
         let change = sqlx::query_scalar!(
             r#"select greatest(
