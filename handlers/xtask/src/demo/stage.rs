@@ -74,7 +74,10 @@ impl Stage {
 
         let password = &state.database.owner;
         let cluster = Cluster::start(workspace, &place, &name, Kind::Kept, password).await?;
-        cluster.create_database(DATABASE).await?;
+        cluster
+            .create_database(DATABASE)
+            .await
+            .context("the database is not as this demo left it: start over with --fresh")?;
         let deployment = Deployment {
             executable: pick(&executables, "marketing-iq")?,
             settings: settings(&folder, &state, &cluster, &simulators, &dbt, history, arguments),

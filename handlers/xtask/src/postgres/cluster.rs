@@ -52,7 +52,10 @@ impl Cluster {
         password: &str,
     ) -> anyhow::Result<Self> {
         let folder = place.folder.join(name);
-        let lock = Lock::take(&place.folder.join(format!("{name}.lock")), &format!("`{name}`"))?;
+        let lock = Lock::take(
+            &place.folder.join(format!("{name}.lock")),
+            &format!("the PostgreSQL `{name}`"),
+        )?;
         let data = folder.join("data");
         let log = workspace.home.join(format!("postgres-{name}.log"));
 
