@@ -46,7 +46,13 @@ pub(crate) struct Databases {
 pub(crate) struct Dbt {
     pub command: PathBuf,
     pub project: PathBuf,
+    /// What dbt is let see of the environment.
+    pub environment: Vec<(String, String)>,
 }
+
+/// Where programs, homes, scratch files, languages and certificates are, and how dbt connects.
+const SEEN_BY_DBT: &[&str] =
+    &["PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "MIQ_DBT_SSLMODE"];
 
 impl Settings {
     /// Reads all settings; on failure every fault at once.
@@ -69,6 +75,10 @@ impl Settings {
         let dbt = Dbt {
             command: reader.path_or("MIQ_DBT", "dbt"),
             project: reader.path_or("MIQ_DBT_PROJECT", "dbt"),
+            environment: SEEN_BY_DBT
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), reader.optional(name)?)))
+                .collect(),
         };
         let platforms = platforms(reader);
         let schedules = schedules(reader);

@@ -148,6 +148,7 @@ fn dbt(settings: &Settings) -> anyhow::Result<DbtProcess> {
         project_dir: settings.dbt.project.clone(),
         work_dir: settings.data_dir.join("dbt"),
         connection: DbtConnection::from_url(&settings.databases.transform)?,
+        environment: settings.dbt.environment.clone(),
         timeout: BUILD_TIMEOUT,
     })
 }

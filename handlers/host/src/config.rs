@@ -1,4 +1,5 @@
-//! What a host is told. The defaults are those of the `host.json` that ships.
+//! What a host is told. Batch size, deliveries and deadline are those of the `host.json` that
+//! ships; queues are asked more often here, where asking costs nothing.
 
 use std::sync::Arc;
 use std::time::Duration;

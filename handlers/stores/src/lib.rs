@@ -1,4 +1,5 @@
-//! The backends of every port, each held to one conformance suite.
+//! The backends of every port. Those of the raw store, the queues and the secrets are held to one
+//! conformance suite each, which any further backend has to pass too.
 //!
 //! **Invariant:** a tenant's rows are read through [`ScopedPool::begin`] only, which takes a
 //! checked [`domain::TenantScope`]; PostgreSQL enforces the same once more.

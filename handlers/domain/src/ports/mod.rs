@@ -1,5 +1,5 @@
-//! Everything outside, as traits. Each has an embedded and a managed backend in the `stores`
-//! crate, held to one conformance suite; the platforms' side is in `connectors`.
+//! Everything outside, as traits. The `stores` crate implements them; the platforms' side is in
+//! `connectors`.
 
 mod audit;
 mod connections;

@@ -35,6 +35,7 @@ impl FakeDbt {
             project_dir: folder.clone(),
             work_dir: folder.join("work"),
             connection: DbtConnection::from_url(&world.database.urls().transform).unwrap(),
+            environment: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
             timeout: Duration::from_mins(1),
         };
         let fake = Self { folder, process };
@@ -46,6 +47,8 @@ impl FakeDbt {
     pub(crate) fn says(&self, script: &str) {
         let preamble = r#"#!/bin/sh
 set -e
+# The superuser's URL is in the environment of every test: dbt must not see it.
+[ -z "$MIQ_TEST_DATABASE_URL" ]
 here=$(dirname "$0")
 while [ $# -gt 0 ]; do
     if [ "$1" = --target-path ]; then target=$2; fi

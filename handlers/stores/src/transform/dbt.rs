@@ -73,6 +73,9 @@ pub struct DbtProcess {
     /// Where its `target` and `logs` go; made if absent.
     pub work_dir: PathBuf,
     pub connection: DbtConnection,
+    /// All that dbt sees of this process's environment: it has no business with the other
+    /// roles' URLs or the platforms' secrets.
+    pub environment: Vec<(String, String)>,
     /// After this the build is stopped.
     pub timeout: Duration,
 }
@@ -142,6 +145,8 @@ impl DbtProcess {
             .arg(self.work_dir.join("target"))
             .arg("--log-path")
             .arg(self.work_dir.join("logs"))
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("MIQ_DBT_PUBLISHED_CHANGE", published_change.to_string())
             .env("MIQ_DBT_THROUGH_CHANGE", through_change.to_string())
             .env("MIQ_DBT_HOST", &connection.host)
