@@ -6,10 +6,13 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
+use uuid::Uuid;
 
 use crate::http_client::Api;
+use crate::postgres::Cluster;
 use crate::process::{Owned, end_of, log_file, peak_memory_mb, run_logged};
 
 /// How long the server may take until it is healthy.
@@ -41,6 +44,41 @@ pub(crate) struct Synced {
     pub(crate) peak_memory_mb: u64,
 }
 
+/// The settings that every deployment on a cluster of ours has: a database role each.
+pub(crate) fn database_settings(
+    cluster: &Cluster,
+    database: &str,
+    passwords: &Passwords,
+) -> [(&'static str, String); 4] {
+    let url = |user: &str, password: &str| cluster.url(user, password, database);
+    [
+        ("MIQ_DATABASE_OWNER_URL", cluster.owner_url(database)),
+        ("MIQ_DATABASE_APP_URL", url("miq_app", &passwords.app)),
+        ("MIQ_DATABASE_TRANSFORM_URL", url("miq_transform", &passwords.transform)),
+        ("MIQ_DATABASE_API_URL", url("miq_api", &passwords.api)),
+    ]
+}
+
+/// Of the four roles of the database.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Passwords {
+    pub(crate) owner: String,
+    app: String,
+    transform: String,
+    api: String,
+}
+
+impl Passwords {
+    pub(crate) fn draw() -> Self {
+        Self { owner: secret(), app: secret(), transform: secret(), api: secret() }
+    }
+}
+
+/// 122 random bits, letters and digits only.
+pub(crate) fn secret() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
 impl Deployment {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.executable);
@@ -59,6 +97,15 @@ impl Deployment {
     pub(crate) async fn migrate(&self) -> anyhow::Result<()> {
         let log = self.folder.join("migrate.log");
         run_logged("marketing-iq migrate", self.command(&["migrate"]), &log).await
+    }
+
+    /// Starts the handler of the Functions host, as the host does.
+    pub(crate) fn functions(&self, port: u16) -> anyhow::Result<Owned> {
+        let mut command = self.command(&["functions"]);
+        command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string());
+        let file = log_file(&self.folder.join("functions.log"))?;
+        command.stdout(file.try_clone()?).stderr(file);
+        Owned::spawn("marketing-iq functions", command)
     }
 
     /// Starts the server on `port` and waits until it is healthy.

@@ -11,7 +11,7 @@ use super::Arguments;
 use super::csv_range::Days;
 use super::state::State;
 use crate::cargo::{build, pick};
-use crate::deployment::{Deployment, Serving, port_near};
+use crate::deployment::{Deployment, Serving, database_settings, port_near};
 use crate::http_client::Api;
 use crate::postgres::{Cluster, Kind, Place, folder_of};
 use crate::provision;
@@ -160,18 +160,13 @@ fn settings(
     history: u32,
     arguments: &Arguments,
 ) -> Vec<(&'static str, String)> {
-    let passwords = &state.database;
-    let url = |user: &str, password: &str| cluster.url(user, password, DATABASE);
     let mut settings = vec![
         ("MIQ_DATA_DIR", folder.join("data").display().to_string()),
-        ("MIQ_DATABASE_OWNER_URL", cluster.owner_url(DATABASE)),
-        ("MIQ_DATABASE_APP_URL", url("miq_app", &passwords.app)),
-        ("MIQ_DATABASE_TRANSFORM_URL", url("miq_transform", &passwords.transform)),
-        ("MIQ_DATABASE_API_URL", url("miq_api", &passwords.api)),
         ("MIQ_BACKFILL_DAYS", history.to_string()),
         ("MIQ_DBT", dbt.executable.display().to_string()),
         ("MIQ_DBT_PROJECT", dbt.project.display().to_string()),
     ];
+    settings.extend(database_settings(cluster, DATABASE, &state.database));
     if arguments.once {
         // Only the demo's own syncs run, so that what they report is all that happened.
         settings.extend(FUNCTIONS.iter().filter_map(|function| match function.trigger {

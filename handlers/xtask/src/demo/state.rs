@@ -4,26 +4,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
+use crate::deployment::{Passwords, secret};
 use crate::workspace::write_private;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct State {
     pub(super) port: Option<u16>,
-    /// Of the four roles of the database.
-    pub(super) database: DatabasePasswords,
+    pub(super) database: Passwords,
     owner: String,
     analyst: String,
     viewer: String,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct DatabasePasswords {
-    pub(super) owner: String,
-    pub(super) app: String,
-    pub(super) transform: String,
-    pub(super) api: String,
 }
 
 /// A person of the demo.
@@ -60,12 +51,7 @@ impl State {
     fn new() -> Self {
         Self {
             port: None,
-            database: DatabasePasswords {
-                owner: secret(),
-                app: secret(),
-                transform: secret(),
-                api: secret(),
-            },
+            database: Passwords::draw(),
             owner: secret(),
             analyst: secret(),
             viewer: secret(),
@@ -97,11 +83,6 @@ impl State {
     }
 }
 
-/// 122 random bits, letters and digits only.
-fn secret() -> String {
-    Uuid::new_v4().simple().to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,8 +95,8 @@ mod tests {
         state.save(folder.path()).unwrap();
         let again = State::open(folder.path()).unwrap();
         assert_eq!(again.port, Some(8_080));
-        assert_eq!(again.database.api, state.database.api);
-        assert_ne!(again.database.api, again.database.app);
+        assert_eq!(again.database.owner, state.database.owner);
+        assert_ne!(again.database.owner, again.owner);
     }
 
     #[test]

@@ -310,8 +310,8 @@ mod tests {
         let cluster = start(&folders, Kind::Kept).await;
         // As a kill -9 of this process would leave things: the server runs, the lock is free.
         let left = cluster.server.pid();
-        let Cluster { server, .. } = cluster;
-        std::mem::forget(server);
+        let forget = |Cluster { server, .. }| std::mem::forget(server);
+        forget(cluster);
         drop(start(&folders, Kind::Kept).await);
         assert!(crate::process::memory_now_mb(left).is_none(), "the old server still runs");
     }

@@ -68,7 +68,7 @@ fn first_answer(executable: &Path) -> anyhow::Result<Duration> {
 }
 
 /// `marketing-iq functions` as the host starts it.
-pub(super) fn functions(executable: &Path, port: u16) -> Command {
+fn functions(executable: &Path, port: u16) -> Command {
     let mut command = Command::new(executable);
     command.arg("functions").env_clear().stdin(Stdio::null());
     command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string());
@@ -76,7 +76,7 @@ pub(super) fn functions(executable: &Path, port: u16) -> Command {
 }
 
 /// Whether `GET /` gets any HTTP answer, which is what the host asks for.
-pub(super) fn answers(port: u16) -> bool {
+fn answers(port: u16) -> bool {
     let ask = || -> anyhow::Result<bool> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_read_timeout(Some(PATIENCE))?;

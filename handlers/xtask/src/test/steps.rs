@@ -7,6 +7,7 @@ use anyhow::bail;
 use super::counts::Counts;
 use super::documents;
 use crate::cargo::cargo;
+use crate::deployment::secret;
 use crate::postgres::{Cluster, Kind, Place};
 use crate::terminal::{answer, say};
 use crate::workspace::Workspace;
@@ -116,7 +117,7 @@ impl Services {
     pub(crate) async fn start(workspace: &Workspace) -> anyhow::Result<Self> {
         let dbt = provision::dbt(workspace).await?;
         let place = Place::choose(workspace)?;
-        let password = uuid::Uuid::new_v4().simple().to_string();
+        let password = secret();
         let cluster =
             Cluster::start(workspace, &place, "test", Kind::ThrownAway, &password).await?;
         say(format_args!("PostgreSQL {} for tests is ready.", cluster.major()));
