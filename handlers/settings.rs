@@ -107,9 +107,9 @@ fn web_url(text: &str) -> Option<Url> {
 
 /// The URLs of the roles that run the system.
 pub(crate) fn databases(reader: &mut Reader<'_>) -> Option<Databases> {
-    let app = reader.required_secret("MIQ_DATABASE_APP_URL");
-    let transform = reader.required_secret("MIQ_DATABASE_TRANSFORM_URL");
-    let api = reader.required_secret("MIQ_DATABASE_API_URL");
+    let app = reader.role_url("MIQ_DATABASE_APP_URL", "miq_app");
+    let transform = reader.role_url("MIQ_DATABASE_TRANSFORM_URL", "miq_transform");
+    let api = reader.role_url("MIQ_DATABASE_API_URL", "miq_api");
     Some(Databases { app: app?, transform: transform?, api: api? })
 }
 

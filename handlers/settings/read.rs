@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 /// Reads settings from a source, and remembers every fault.
 pub(crate) struct Reader<'a> {
@@ -72,6 +73,29 @@ impl<'a> Reader<'a> {
         value
     }
 
+    /// A PostgreSQL URL of this role, or of `role.project` as some poolers name it. Any other
+    /// user is refused: a stronger one would see every tenant's rows.
+    pub(crate) fn role_url(&mut self, name: &str, role: &str) -> Option<SecretString> {
+        let given = self.required_secret(name)?;
+        let user = Url::parse(given.expose_secret())
+            .ok()
+            .filter(|url| matches!(url.scheme(), "postgres" | "postgresql"))
+            .map(|url| url.username().to_owned());
+        // The URL holds a password, so it is not shown.
+        match user {
+            None => {
+                let form = format!("postgres://{role}:password@host:port/database");
+                self.fault(format!("{name} is not of the form {form}"));
+                None
+            }
+            Some(user) if user.split('.').next() != Some(role) => {
+                self.fault(format!("{name} signs in as {user:?}, and must as {role}"));
+                None
+            }
+            Some(_) => Some(given),
+        }
+    }
+
     pub(crate) fn path_or(&mut self, name: &str, default: &str) -> PathBuf {
         self.optional(name).unwrap_or_else(|| default.to_owned()).into()
     }
@@ -118,13 +142,14 @@ mod tests {
     fn all_faults_are_told_at_once_and_each_names_its_setting() {
         let told = faults(&[
             ("MIQ_DATABASE_APP_URL", "@Microsoft.KeyVault(SecretUri=https://v/secrets/x/)"),
-            ("MIQ_DATABASE_TRANSFORM_URL", "postgres://localhost/miq"),
+            ("MIQ_DATABASE_TRANSFORM_URL", "postgres://postgres:hunter2@localhost/miq"),
             ("MIQ_LISTEN", "nowhere"),
             ("MIQ_SIGNUP", "everyone"),
             ("MIQ_GOOGLE_ADS_URL", "ftp://example.com"),
         ]);
         for name in [
             "MIQ_DATABASE_APP_URL",
+            "MIQ_DATABASE_TRANSFORM_URL",
             "MIQ_DATABASE_API_URL",
             "MIQ_LISTEN",
             "MIQ_SIGNUP",
@@ -133,16 +158,16 @@ mod tests {
             let naming = told.iter().filter(|fault| fault.starts_with(name)).count();
             assert_eq!(naming, 1, "{name} in {told:?}");
         }
-        assert_eq!(told.len(), 5, "{told:?}");
+        assert_eq!(told.len(), 6, "{told:?}");
+        assert!(!format!("{told:?}").contains("hunter2"), "a password is shown");
     }
 
     #[test]
     fn three_database_urls_are_enough() {
-        let url = "postgres://localhost/miq";
         let told = faults(&[
-            ("MIQ_DATABASE_APP_URL", url),
-            ("MIQ_DATABASE_TRANSFORM_URL", url),
-            ("MIQ_DATABASE_API_URL", url),
+            ("MIQ_DATABASE_APP_URL", "postgres://miq_app:p@localhost/miq"),
+            ("MIQ_DATABASE_TRANSFORM_URL", "postgresql://miq_transform.project:p@localhost/miq"),
+            ("MIQ_DATABASE_API_URL", "postgres://miq_api:p@localhost/miq"),
         ]);
         assert!(told.is_empty(), "{told:?}");
     }

@@ -82,6 +82,8 @@ pub(crate) fn secret() -> String {
 impl Deployment {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.executable);
+        // The simulators are on this machine; a proxy of the environment would not find them.
+        command.env("NO_PROXY", "127.0.0.1,localhost");
         command.args(arguments).stdin(Stdio::null());
         // The caller's own deployment must not shine through.
         for (name, _) in std::env::vars_os() {

@@ -44,6 +44,8 @@ impl Api {
         let http = reqwest::Client::builder()
             .user_agent(concat!("xtask/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
+            // All of it is on this machine; a proxy of the environment is not asked.
+            .no_proxy()
             .timeout(TIMEOUT)
             .build()
             .context("an HTTP client can be built")?;

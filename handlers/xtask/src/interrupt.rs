@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: work is dropped, and with it every process that it owns.
+//! Ctrl-C, SIGTERM and a terminal that closes: work is dropped, and with it every process that it owns.
 
 use std::fmt;
 
@@ -26,11 +26,13 @@ impl Interrupt {
     pub(crate) fn listen() -> anyhow::Result<Self> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
         let (sender, receiver) = watch::channel(false);
         tokio::spawn(async move {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
             }
             // Nobody listens any more when the program is at its end.
             sender.send(true).ok();
