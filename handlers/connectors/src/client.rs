@@ -15,7 +15,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Timing;
-use crate::retry::{Attempts, Failure, Next};
+use crate::retry::{Attempts, Failure, Next, Remedy};
 
 const USER_AGENT: &str = concat!("marketing-iq/", env!("CARGO_PKG_VERSION"), " (gzip)");
 /// For answers that hold no rows.
@@ -43,7 +43,7 @@ impl Answer<'_> {
             429 => Failure::throttled(platform, self.retry_after()),
             408 | 500.. => match self.retry_after() {
                 Some(wait) => Failure {
-                    remedy: crate::retry::Remedy::After(wait),
+                    remedy: Remedy::After(wait),
                     error: PlatformError::Unavailable(platform, refused.into()),
                 },
                 None => Failure::unavailable(platform, refused),
@@ -132,20 +132,26 @@ impl Client {
     }
 
     /// The same, tried again as the policy allows; for calls outside an extraction, which can
-    /// neither renew their token nor ask for less.
+    /// neither renew their token nor ask for less, and which somebody waits for.
     pub(crate) async fn json_with_retries<T: DeserializeOwned>(
         &self,
         platform: Platform,
         request: &Request,
         classify: Classify,
     ) -> Result<T, PlatformError> {
-        let mut attempts = Attempts::new(&self.timing);
+        let timing = self.timing.interactive();
+        let mut attempts = Attempts::new(&timing);
+        let began = Instant::now();
         loop {
-            let request = request.try_clone().expect("no body is a stream");
+            let mut request = request.try_clone().expect("no body is a stream");
+            let left = timing.interactive.call.saturating_sub(began.elapsed());
+            *request.timeout_mut() = Some(left.min(timing.interactive.answer));
             match self.json(platform, request, classify).await {
                 Ok((answer, _)) => return Ok(answer),
                 Err(failure) => match attempts.after(failure.remedy) {
-                    Next::Wait(wait) | Next::Less(Some(wait)) => {
+                    Next::Wait(wait) | Next::Less(Some(wait))
+                        if began.elapsed() + wait < timing.interactive.call =>
+                    {
                         tracing::debug!(%platform, code = failure.error.code(), "calling again");
                         tokio::time::sleep(wait).await;
                     }
@@ -171,7 +177,11 @@ impl Incoming {
 
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
         if self.began.elapsed() > self.limit {
-            return Err(Failure::unavailable(self.platform, TooSlow));
+            // It took most of a function's time: the same again would not end in time either.
+            return Err(Failure {
+                remedy: Remedy::Less,
+                error: PlatformError::Unavailable(self.platform, TooSlow.into()),
+            });
         }
         self.response.chunk().await.map_err(|error| transport(self.platform, error))
     }
@@ -214,6 +224,12 @@ fn transport(platform: Platform, error: reqwest::Error) -> Failure {
     let error = error.without_url();
     if error.is_builder() {
         Failure::nonsense(platform, error)
+    } else if error.is_timeout() && !error.is_connect() {
+        // The platform took the call but did not manage it in time: it may be too much.
+        Failure {
+            remedy: Remedy::AgainOrLess,
+            error: PlatformError::Unavailable(platform, error.into()),
+        }
     } else {
         Failure::unavailable(platform, error)
     }

@@ -89,8 +89,52 @@ pub struct Timing {
     /// Between two looks at a Meta report run; doubles up to `longest_poll`.
     pub first_poll: Duration,
     pub longest_poll: Duration,
-    /// A Meta report run that takes longer is stuck.
+    /// A Meta report run that takes longer is stuck, and fewer days are asked for. A function has
+    /// 28 minutes, and four weeks may take three such times: their own, and one for each half;
+    /// quarters are read at once.
     pub report: Duration,
+    pub interactive: Interactive,
+}
+
+/// How long to wait for what outside extractions (consent, tokens, discovery of accounts): a
+/// person waits for it, and the API answers within a minute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interactive {
+    /// For one whole answer.
+    pub answer: Duration,
+    /// A longer wait is not sat out.
+    pub longest_wait: Duration,
+    /// All waiting of one call with its tries.
+    pub total_wait: Duration,
+    /// One call with all its tries and waits.
+    pub call: Duration,
+    /// All calls of one consent or one discovery.
+    pub all_calls: Duration,
+}
+
+impl Default for Interactive {
+    fn default() -> Self {
+        Self {
+            answer: Duration::from_secs(15),
+            longest_wait: Duration::from_secs(3),
+            total_wait: Duration::from_secs(10),
+            call: Duration::from_secs(30),
+            all_calls: Duration::from_secs(50),
+        }
+    }
+}
+
+impl Timing {
+    /// The same for a call outside extractions.
+    pub(crate) fn interactive(&self) -> Self {
+        let Interactive { longest_wait, total_wait, .. } = self.interactive;
+        Self {
+            longest_backoff: self.longest_backoff.min(longest_wait),
+            longest_wait,
+            total_wait,
+            ..self.clone()
+        }
+    }
 }
 
 impl Default for Timing {
@@ -105,7 +149,26 @@ impl Default for Timing {
             total_wait: Duration::from_mins(5),
             first_poll: Duration::from_secs(2),
             longest_poll: Duration::from_secs(20),
-            report: Duration::from_mins(10),
+            report: Duration::from_mins(6),
+            interactive: Interactive::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_weeks_of_stuck_reports_leave_a_function_time_to_read() {
+        assert!(Timing::default().report * 3 <= Duration::from_mins(20));
+    }
+
+    #[test]
+    fn calls_that_a_person_waits_for_end_before_the_request_does() {
+        let Interactive { answer, longest_wait, total_wait, call, all_calls } =
+            Interactive::default();
+        assert!(longest_wait <= total_wait && answer + total_wait <= call);
+        assert!(call < all_calls && all_calls < Duration::from_mins(1));
     }
 }

@@ -265,6 +265,7 @@ impl<C: Connector> Reading<'_, C> {
         }
         let half = u32::try_from(piece.len().div_ceil(2)).expect("a window is a few years at most");
         self.pieces.splice(self.done..=self.done, piece.chunks(half));
+        self.attempts.halved();
         true
     }
 

@@ -24,7 +24,7 @@ mod retry;
 mod scanner;
 mod versions;
 
-pub use config::{Endpoints, OAuthClient, PlatformConfig, Timing};
+pub use config::{Endpoints, Interactive, OAuthClient, PlatformConfig, Timing};
 pub use extract::{ExtractError, ExtractRequest, Extracted, RowSink, TokenSource};
 
 use client::Client;

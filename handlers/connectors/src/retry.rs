@@ -122,6 +122,11 @@ impl<'a> Attempts<'a> {
         self.renewed = false;
     }
 
+    /// What is asked for is less than what failed: it has all its tries.
+    pub(crate) fn halved(&mut self) {
+        self.in_a_row = 0;
+    }
+
     pub(crate) fn after(&mut self, remedy: Remedy) -> Next {
         self.in_a_row += 1;
         self.in_all += 1;
@@ -256,6 +261,20 @@ mod tests {
         assert!(matches!(attempts.after(Remedy::AgainOrLess), Next::Wait(_)));
         assert!(matches!(attempts.after(Remedy::AgainOrLess), Next::Less(Some(_))));
         assert!(matches!(attempts.after(Remedy::AgainOrLess), Next::Wait(_)));
+    }
+
+    #[test]
+    fn less_has_all_its_tries() {
+        let timing = Timing::default();
+        let mut attempts = Attempts::new(&timing);
+        for _ in 0..TRIES {
+            assert_eq!(attempts.after(Remedy::Less), Next::Less(None));
+            attempts.halved();
+        }
+        for _ in 1..TRIES {
+            assert!(matches!(attempts.after(AGAIN), Next::Wait(_)));
+        }
+        assert_eq!(attempts.after(AGAIN), Next::GiveUp);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Method, Request, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
 
 use crate::client::{Client, authorized, path, with_json};
@@ -34,8 +35,22 @@ pub(crate) struct GoogleAds {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Chunk {
+    results: Option<IgnoredAny>,
+    field_mask: Option<IgnoredAny>,
     request_id: Option<String>,
 }
+
+impl Chunk {
+    /// Any part may be left out, but not all: some other object, taken for an answer without
+    /// rows, would erase the figures of its days.
+    fn is_one(&self) -> bool {
+        self.results.is_some() || self.field_mask.is_some() || self.request_id.is_some()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is not a part of a report")]
+struct NoChunk;
 
 impl GoogleAds {
     pub(crate) fn new(
@@ -112,6 +127,9 @@ impl Connector for GoogleAds {
             .take(incoming, "results", errors::classify, |harvest, envelope| {
                 let chunk: Chunk = serde_json::from_slice(envelope)
                     .map_err(|error| Failure::garbled(Platform::GoogleAds, error))?;
+                if !chunk.is_one() {
+                    return Err(Failure::garbled(Platform::GoogleAds, NoChunk));
+                }
                 harvest.note_request_id(chunk.request_id.as_deref());
                 Ok(())
             })

@@ -3,7 +3,7 @@
 
 use domain::Platform;
 use domain::ports::{PlatformAccount, PlatformError};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use reqwest::Method;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use crate::client::{authorized, path};
 
 const MOST_PAGES: usize = 100;
 /// Properties asked about at a time.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 16;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -46,12 +46,26 @@ impl GoogleAnalytics {
         token: &SecretString,
     ) -> Result<Vec<PlatformAccount>, PlatformError> {
         let properties = self.properties(token).await?;
-        stream::iter(properties)
+        let mut answers = stream::iter(properties)
             .map(|property| self.account(property, token))
-            .buffered(AT_ONCE)
-            .try_filter_map(async |account| Ok(account))
-            .try_collect()
-            .await
+            .buffered(AT_ONCE);
+        let mut accounts = Vec::new();
+        let mut failure = None;
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Ok(account) => accounts.extend(account),
+                // One property without quota, or broken, must not hide the others.
+                Err(error) if is_of_one_property(&error) => {
+                    tracing::warn!(code = error.code(), "a property that fails is left out");
+                    failure = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match failure {
+            Some(error) if accounts.is_empty() => Err(error),
+            _ => Ok(accounts),
+        }
     }
 
     async fn properties(
@@ -121,5 +135,21 @@ impl GoogleAnalytics {
             currency,
             active: true,
         }))
+    }
+}
+
+/// Whether the others may fare better.
+fn is_of_one_property(error: &PlatformError) -> bool {
+    match error {
+        PlatformError::Throttled(..)
+        | PlatformError::Unavailable(..)
+        | PlatformError::BadAnswer(..)
+        | PlatformError::TooMuchData(_)
+        | PlatformError::PermissionDenied(_)
+        | PlatformError::AccountDisabled(_) => true,
+        PlatformError::NeedsReauth(_)
+        | PlatformError::MissingScope(..)
+        | PlatformError::Operator(..)
+        | PlatformError::NotConfigured(..) => false,
     }
 }

@@ -15,6 +15,7 @@ use domain::{Platform, Stream, StreamKind};
 use reqwest::{Method, Request, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::client::{Client, authorized, path, with_form};
 use crate::config::{Endpoints, OAuthClient};
@@ -49,9 +50,12 @@ pub(crate) enum Cursor {
     Page { run: Option<String>, after: Option<String> },
 }
 
-/// A page, its rows taken out.
+/// A page, its rows taken out. Without `data` it is no page, however good its status: taken for
+/// an empty one, it would erase the figures of its days.
 #[derive(Deserialize)]
 struct Page {
+    #[serde(rename = "data")]
+    _data: Vec<IgnoredAny>,
     paging: Option<Paging>,
 }
 
@@ -146,16 +150,19 @@ impl MetaAds {
         let pause = usage::pause(incoming.headers());
         harvest.note_request_id(incoming.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()));
 
-        let mut next = None;
+        let mut page = None;
         harvest
             .take(incoming, "data", errors::classify, |_, envelope| {
-                let page: Page = serde_json::from_slice(envelope)
+                let read: Page = serde_json::from_slice(envelope)
                     .map_err(|error| Failure::garbled(Platform::MetaAds, error))?;
-                next = page.paging.map(Paging::after);
+                page = Some(read);
                 Ok(())
             })
             .await?;
-        match next.transpose().map(Option::flatten) {
+        let Some(page) = page else {
+            return Err(Failure::garbled(Platform::MetaAds, NoPage).into());
+        };
+        match page.paging.map(Paging::after).transpose().map(Option::flatten) {
             Ok(None) => Ok(Step::Done),
             Ok(Some(next)) if Some(next.as_str()) != after => {
                 let cursor = Cursor::Page { run: run.map(str::to_owned), after: Some(next) };
@@ -175,6 +182,10 @@ impl MetaAds {
         Ok(with_form(request, &fields))
     }
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is not a page")]
+struct NoPage;
 
 #[derive(Debug, thiserror::Error)]
 #[error("the next page is this one again, or nowhere")]
@@ -200,7 +211,7 @@ impl Connector for MetaAds {
     ) -> Result<Step<Cursor>, StepError> {
         let long = ask.stream.kind == StreamKind::Daily && ask.days.len() > LONGEST_AT_ONCE;
         match cursor {
-            None if long => self.start_report(ask, 1, harvest).await,
+            None if long => self.start_report(ask, None, harvest).await,
             None => self.page(ask, None, None, harvest).await,
             Some(Cursor::Report(run)) => self.watch_report(ask, run, harvest).await,
             Some(Cursor::Page { run, after }) => {

@@ -12,7 +12,7 @@ use crate::extract::{Ask, Step};
 use crate::harvest::{Harvest, StepError};
 use crate::retry::{Failure, Remedy};
 
-/// Runs that may get stuck or fail before fewer days are asked for.
+/// Runs that may fail before fewer days are asked for.
 const RUNS: u32 = 2;
 
 /// A run that was started.
@@ -21,7 +21,8 @@ pub(crate) struct Run {
     id: String,
     /// The first or the second for these days.
     number: u32,
-    started: Instant,
+    /// When the first was: both together have the time of one.
+    began: Instant,
     looks: u32,
 }
 
@@ -55,10 +56,11 @@ impl Status {
 }
 
 impl MetaAds {
+    /// Starts a run, the first for these days or the one after `failed`.
     pub(crate) async fn start_report(
         &self,
         ask: Ask<'_>,
-        number: u32,
+        failed: Option<&Run>,
         harvest: &mut Harvest<'_>,
     ) -> Result<Step<Cursor>, StepError> {
         harvest.requests += 1;
@@ -66,7 +68,12 @@ impl MetaAds {
             .client
             .json::<Started>(Platform::MetaAds, self.post(ask)?, errors::classify)
             .await?;
-        let run = Run { id: started.report_run_id, number, started: Instant::now(), looks: 0 };
+        let run = Run {
+            id: started.report_run_id,
+            number: failed.map_or(1, |run| run.number + 1),
+            began: failed.map_or_else(Instant::now, |run| run.began),
+            looks: 0,
+        };
         let pause = self.client.timing().first_poll;
         Ok(Step::More { cursor: Cursor::Report(run), pause })
     }
@@ -83,19 +90,21 @@ impl MetaAds {
         harvest.requests += 1;
         let (status, _) =
             self.client.json::<Status>(Platform::MetaAds, request, errors::classify).await?;
+        let in_time = run.began.elapsed() < self.client.timing().report;
         match status.progress() {
             Progress::Completed => {
                 let cursor = Cursor::Page { run: Some(run.id.clone()), after: None };
                 Ok(Step::More { cursor, pause: Duration::ZERO })
             }
-            Progress::Running if run.started.elapsed() < self.client.timing().report => {
+            Progress::Running if in_time => {
                 let cursor = Cursor::Report(Run { looks: run.looks + 1, ..run.clone() });
                 Ok(Step::More { cursor, pause: self.until_next_look(run) })
             }
-            Progress::Running | Progress::Failed if run.number < RUNS => {
-                tracing::debug!(run.number, "a report run failed or is stuck; starting another");
-                self.start_report(ask, run.number + 1, harvest).await
+            Progress::Failed if in_time && run.number < RUNS => {
+                tracing::debug!(run.number, "a report run failed; starting another");
+                self.start_report(ask, Some(run), harvest).await
             }
+            // One that is stuck has used up its time: the same again would hardly do better.
             Progress::Running | Progress::Failed => Err(given_up().into()),
         }
     }

@@ -66,6 +66,7 @@ impl MetaOAuth {
         ))
     }
 
+    /// `auth_type=rerequest`, for without it Meta does not ask again for what was once declined.
     pub(crate) fn authorization_url(
         &self,
         request: &AuthorizationRequest,
@@ -77,6 +78,7 @@ impl MetaOAuth {
             .append_pair("state", &request.state)
             .append_pair("scope", SCOPES)
             .append_pair("response_type", "code")
+            .append_pair("auth_type", "rerequest")
             .extend_pairs(request.login_hint.as_ref().map(|hint| ("login_hint", hint)));
         Ok(url)
     }

@@ -41,6 +41,23 @@ fn dead_is_fine<T>(result: Result<T, PlatformError>) -> Result<(), PlatformError
     }
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("its answers together took longer than a person waits")]
+struct TooSlow;
+
+impl Platforms {
+    /// Ends calls that somebody waits for while there is time to say whose fault it is.
+    async fn in_time<T>(
+        &self,
+        platform: Platform,
+        calls: impl Future<Output = Result<T, PlatformError>>,
+    ) -> Result<T, PlatformError> {
+        tokio::time::timeout(self.client.timing().interactive.all_calls, calls)
+            .await
+            .unwrap_or_else(|_| Err(PlatformError::Unavailable(platform, TooSlow.into())))
+    }
+}
+
 #[async_trait]
 impl PlatformAccess for Platforms {
     fn authorization_url(&self, request: &AuthorizationRequest) -> Result<Url, PlatformError> {
@@ -53,12 +70,15 @@ impl PlatformAccess for Platforms {
     }
 
     async fn redeem(&self, redemption: &Redemption) -> Result<Grant, PlatformError> {
-        match redemption.platform {
-            Platform::MetaAds => self.meta_oauth.redeem(redemption).await,
-            Platform::GoogleAds | Platform::GoogleAnalytics => {
-                self.google_oauth.redeem(redemption).await
+        self.in_time(redemption.platform, async {
+            match redemption.platform {
+                Platform::MetaAds => self.meta_oauth.redeem(redemption).await,
+                Platform::GoogleAds | Platform::GoogleAnalytics => {
+                    self.google_oauth.redeem(redemption).await
+                }
             }
-        }
+        })
+        .await
     }
 
     async fn refresh(&self, platform: Platform, grant: &Grant) -> Result<Grant, PlatformError> {
@@ -84,10 +104,13 @@ impl PlatformAccess for Platforms {
         platform: Platform,
         access_token: &SecretString,
     ) -> Result<Vec<PlatformAccount>, PlatformError> {
-        match platform {
-            Platform::GoogleAds => self.google_ads.accounts(access_token).await,
-            Platform::MetaAds => self.meta_ads.accounts(access_token).await,
-            Platform::GoogleAnalytics => self.google_analytics.accounts(access_token).await,
-        }
+        self.in_time(platform, async {
+            match platform {
+                Platform::GoogleAds => self.google_ads.accounts(access_token).await,
+                Platform::MetaAds => self.meta_ads.accounts(access_token).await,
+                Platform::GoogleAnalytics => self.google_analytics.accounts(access_token).await,
+            }
+        })
+        .await
     }
 }

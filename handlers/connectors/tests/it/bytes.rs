@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use connectors::{ExtractError, ExtractRequest, Extracted, Timing};
-use domain::ports::{PlatformAccess, PlatformError};
+use domain::ports::PlatformError;
 use domain::{DateRange, Stream};
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn stream_of(rows: usize) -> (String, Vec<String>) {
     (json!([{"results": rows, "requestId": "r-1"}]).to_string(), lines)
 }
 
-async fn extract_with(
+pub(crate) async fn extract_with(
     server: &Server,
     stream: Stream,
     window: DateRange,
@@ -47,7 +47,7 @@ async fn extract(script: Vec<Act>) -> (Result<Extracted, ExtractError>, Kept, Ve
     (extracted, kept, server.calls())
 }
 
-fn platform_error(extracted: Result<Extracted, ExtractError>) -> PlatformError {
+pub(crate) fn platform_error(extracted: Result<Extracted, ExtractError>) -> PlatformError {
     match extracted {
         Err(ExtractError::Platform(error)) => error,
         other => panic!("{other:?}"),
@@ -84,6 +84,7 @@ async fn an_answer_that_fails_before_a_row_has_left_is_asked_for_again_quietly()
         // Closed without a word.
         Act::Send(Vec::new()),
         Act::Send(b"HTTP/1.1 200 OK\r\ncontent-le".to_vec()),
+        ok(r#"{"status":"maintenance"}"#),
     ];
     for fault in faults {
         let (extracted, kept, calls) = extract(vec![fault.clone(), ok(&body)]).await;
@@ -159,7 +160,12 @@ async fn pretty_answers_become_one_line_a_row() {
 
 #[tokio::test]
 async fn an_account_without_rows_is_no_error() {
-    for body in ["[]", "[{}]", r#"[{"results":[],"requestId":"x"}]"#] {
+    for body in [
+        "[]",
+        r#"[{"fieldMask":"segments.date"}]"#,
+        r#"[{"requestId":"x"}]"#,
+        r#"[{"results":[],"requestId":"x"}]"#,
+    ] {
         let (extracted, kept, _) = extract(vec![ok(body)]).await;
         let totals = extracted.unwrap().totals;
         assert_eq!((totals.rows, totals.impressions), (0, Some(0)), "{body}");
@@ -284,7 +290,7 @@ async fn a_report_that_promises_rows_it_never_sends_is_refused() {
     assert_eq!(platform_error(extracted).code(), "platform_bad_answer");
 }
 
-fn insights_page(days: &[&str], after: Option<&str>) -> Act {
+pub(crate) fn insights_page(days: &[&str], after: Option<&str>) -> Act {
     let rows: Vec<_> = days
         .iter()
         .map(|day| {
@@ -368,28 +374,4 @@ async fn too_much_data_is_asked_for_in_halves() {
     let (extracted, _, calls) = insights(vec![too_much; 20]).await;
     assert_eq!(platform_error(extracted).code(), "too_much_data");
     assert_eq!(calls.len(), 3);
-}
-
-#[tokio::test]
-async fn one_closed_customer_does_not_hide_the_others() {
-    let client = |id: &str| {
-        json!([{"results": [{"customerClient": {"id": id, "manager": false,
-            "descriptiveName": "Shop", "timeZone": "Europe/Amsterdam", "currencyCode": "EUR",
-            "status": "ENABLED"}}]}])
-        .to_string()
-    };
-    let closed = json!([{"error": {"code": 403, "status": "PERMISSION_DENIED", "details": [
-        {"errors": [{"errorCode": {"authorizationError": "CUSTOMER_NOT_ENABLED"}}]}]}}]);
-    // Hierarchies are read several at a time, in any order, so all but the listing is the same
-    // for whoever comes first.
-    let server = Server::playing(vec![
-        ok(r#"{"resourceNames":["customers/1","customers/2"]}"#),
-        answer("403 Forbidden", "", closed.to_string()),
-        ok(client("2")),
-    ])
-    .await;
-    let found =
-        server.platforms(hasty()).accounts(domain::Platform::GoogleAds, &"t".into()).await.unwrap();
-    assert_eq!(found.len(), 1);
-    assert_eq!((found[0].account_id.as_str(), found[0].active), ("2", true));
 }

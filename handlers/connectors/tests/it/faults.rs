@@ -52,7 +52,7 @@ async fn google_ads_recovers() {
 #[tokio::test]
 async fn meta_recovers() {
     recovers(Stream::META_ADS_INSIGHTS_DAILY, &RECOVERABLE).await;
-    recovers(Stream::META_ADS_INSIGHTS_DAILY, &["stuck_report", "failed_report"]).await;
+    recovers(Stream::META_ADS_INSIGHTS_DAILY, &["failed_report"]).await;
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn what_cannot_be_recovered_ends_in_one_clear_message() {
             match extracted {
                 Err(connectors::ExtractError::Platform(error)) => {
                     assert_eq!(error.code(), code, "{stream:?} {kind}");
-                    assert!(error.to_string().contains(stream.platform.code()));
+                    assert!(error.to_string().contains(stream.platform.title()));
                 }
                 other => panic!("{stream:?} {kind}: {other:?}"),
             }

@@ -3,8 +3,10 @@
 
 mod bytes;
 mod consent;
+mod discovery;
 mod faults;
 mod figures;
 mod gather;
+mod patience;
 mod scripted;
 mod simulated;
