@@ -1,6 +1,7 @@
 //! Chooses a backend for every port, once. The only place that knows which.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use connectors::Platforms;
 use domain::ports::{BuildStore, JobQueue, RawStore, Secrets, Serving};
 use domain::{BusinessClock, FixedClock, SystemClock};
 use host::{Host, HostConfig};
-use http::{AnswerCache, App, Health, Tokens};
+use http::{AnswerCache, App, Health, LoginGuard, Tokens};
 use jobs::{CredentialVault, Functions, Planner, Sync, Transform, Worker};
 use stores::{
     DatabaseProbe, DbtConnection, DbtProcess, PostgresAuditLog, PostgresBuilds,
@@ -49,7 +50,8 @@ impl Backends {
             Some(now) => Arc::new(FixedClock::at(now)),
             None => Arc::new(SystemClock),
         };
-        std::fs::create_dir_all(&settings.data_dir)?;
+        // Raw data, secrets and keys: nobody else's business.
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.data_dir)?;
         let raw: Arc<dyn RawStore> = Arc::new(RawDirectory::new(settings.data_dir.join("raw"))?);
         let secrets: Arc<dyn Secrets> =
             Arc::new(SecretsFile::open(settings.data_dir.join("secrets"))?);
@@ -98,6 +100,7 @@ impl Backends {
                 settings.signup,
                 &key,
             )),
+            logins: LoginGuard::default(),
             tenants: Arc::new(PostgresTenants::new(
                 app_pool.clone(),
                 scoped.clone(),

@@ -79,3 +79,36 @@ async fn a_tenants_own_administrator_sees_none_of_the_agencys_credentials() {
         world.get(&path, tom).await.expect(404);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_removed_cannot_use_the_tokens_last_minutes_to_come_back() {
+    let world = World::start().await;
+    let (northwind, _) = world.two_tenants().await;
+    let join = invite(&world, &northwind, "eve@example.com", "tenant_admin").await;
+    let body = json!({
+        "email": "eve@example.com",
+        "password": PASSWORD,
+        "name": "Eve",
+        "invitation": join,
+    });
+    let eve = world.call("POST", "/auth/signup", None, Some(&body)).await.expect(201);
+    let stale = text(&eve, "access_token");
+    let body = json!({"email": "mallory@example.com", "role": "tenant_admin"});
+    let kept = world.post("/tenants/me/users", stale, body).await.expect(201);
+
+    let path = format!("/tenants/me/users/{}", text(&eve["user"], "id"));
+    world.call("DELETE", &path, Some(&northwind.token), None).await.expect(204);
+
+    let again = json!({"email": "eve@example.com", "role": "tenant_admin"});
+    world.post("/tenants/me/users", stale, again).await.expect(403);
+    world.post("/tenants/me/oauth/meta", stale, json!({})).await.expect(403);
+    world.post("/api/v1/sync", stale, json!({})).await.expect(403);
+    world.get("/credentials", stale).await.expect(403);
+    let body = json!({
+        "email": "mallory@example.com",
+        "password": PASSWORD,
+        "name": "Mallory",
+        "invitation": text(&kept, "token"),
+    });
+    world.call("POST", "/auth/signup", None, Some(&body)).await.expect(400);
+}

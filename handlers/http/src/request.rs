@@ -94,6 +94,11 @@ impl Request {
         if !essence.eq_ignore_ascii_case("application/json") {
             return Err(Problem::not_json());
         }
+        // A list would fill an object's members by their order.
+        if self.incoming.body.trim_ascii_start().first() == Some(&b'[') {
+            let detail = "the body is a list, and must be an object";
+            return Err(Problem::bad_request("invalid_body", "body", detail));
+        }
         serde_json::from_slice(&self.incoming.body)
             .map_err(|error| Problem::bad_request("invalid_body", "body", readable(&error)))
     }

@@ -5,11 +5,13 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use domain::registry::{Access, FUNCTIONS, Function, Route, Trigger};
+use domain::{Caller, Permission, TenantScope};
 use futures_util::FutureExt;
 use tokio::sync::watch;
 use tracing::Instrument;
 
 use crate::endpoints::ENDPOINTS;
+use crate::params::Params;
 use crate::request::{Granted, Incoming, decode_segment};
 use crate::{App, Endpoint, Problem, Reply, Request, functions};
 
@@ -97,6 +99,7 @@ struct Routed {
     route: &'static Route,
     endpoint: &'static Endpoint,
     segments: Vec<Segment>,
+    takes_query: bool,
 }
 
 enum Segment {
@@ -108,7 +111,8 @@ static ROUTES: LazyLock<Vec<Routed>> = LazyLock::new(|| {
     Function::http()
         .filter_map(|(function, route)| {
             let endpoint = ENDPOINTS.iter().find(|known| known.function == function.name)?;
-            Some(Routed { function, route, endpoint, segments: segments(route.path) })
+            let takes_query = (endpoint.document)().query.is_some();
+            Some(Routed { function, route, endpoint, segments: segments(route.path), takes_query })
         })
         .collect()
 });
@@ -128,7 +132,7 @@ fn segments(path: &'static str) -> Vec<Segment> {
 impl Routed {
     /// The values of the path's variables, if `path` is this route's.
     fn matches(&self, path: &str) -> Option<Vec<(&'static str, String)>> {
-        let mut given = path.trim_start_matches('/').split('/');
+        let mut given = path.strip_prefix('/')?.split('/');
         let mut params = Vec::new();
         for segment in &self.segments {
             let value = given.next()?;
@@ -206,11 +210,14 @@ async fn run(
     params: Vec<(&'static str, String)>,
     incoming: Incoming,
 ) -> Result<Reply, Problem> {
-    let granted = grant(&app, routed.route.access, &incoming)?;
+    let granted = grant(&app, routed.route.access, &incoming).await?;
     if let Granted::Tenant(_, scope) = &granted {
         tracing::Span::current().record("tenant_id", tracing::field::display(scope.tenant()));
     }
     let request = Request::new(incoming, params, granted);
+    if !routed.takes_query {
+        Params::of(&request, &[])?;
+    }
     let work = AssertUnwindSafe((routed.endpoint.handle)(app, request)).catch_unwind();
     match tokio::time::timeout(REQUEST_DEADLINE, work).await {
         Ok(Ok(answer)) => answer,
@@ -220,7 +227,7 @@ async fn run(
 }
 
 /// The access check: what the registry asks for against what the token gives.
-fn grant(app: &App, access: Access, incoming: &Incoming) -> Result<Granted, Problem> {
+async fn grant(app: &App, access: Access, incoming: &Incoming) -> Result<Granted, Problem> {
     if access == Access::Public {
         return Ok(Granted::Nothing);
     }
@@ -241,6 +248,9 @@ fn grant(app: &App, access: Access, incoming: &Incoming) -> Result<Granted, Prob
         Access::Public | Access::SignedIn => Granted::Caller(caller),
         Access::Tenant(permission) => {
             let scope = caller.in_tenant(permission)?;
+            if permission != Permission::Read {
+                still_allowed(app, &caller, &scope, permission).await?;
+            }
             Granted::Tenant(caller, scope)
         }
         Access::Organization => {
@@ -248,6 +258,23 @@ fn grant(app: &App, access: Access, incoming: &Incoming) -> Result<Granted, Prob
             Granted::Organization(caller, scope)
         }
     })
+}
+
+/// A token outlives a change of role by minutes. What changes something asks the database again,
+/// or a person who was removed could use those minutes to come back.
+async fn still_allowed(
+    app: &App,
+    caller: &Caller,
+    scope: &TenantScope,
+    permission: Permission,
+) -> Result<(), Problem> {
+    let memberships = app.tenants.memberships(caller).await?;
+    let role = memberships.iter().find(|membership| membership.tenant == scope.tenant());
+    if role.is_some_and(|membership| membership.role.allows(permission)) {
+        Ok(())
+    } else {
+        Err(Problem::forbidden("your role in this tenant has changed: refresh your token"))
+    }
 }
 
 type Found = (&'static Routed, Vec<(&'static str, String)>);

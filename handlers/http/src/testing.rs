@@ -26,7 +26,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::router::{AppSlot, Surface, answer};
-use crate::{AnswerCache, App, Health, Incoming, Problem, Reply, Tokens, Verifier};
+use crate::{AnswerCache, App, Health, Incoming, LoginGuard, Problem, Reply, Tokens, Verifier};
 
 /// Noon in UTC; in New York the same day, in Auckland the next.
 pub(crate) const NOW: &str = "2024-03-31T12:00:00Z";
@@ -59,7 +59,7 @@ impl TestApp {
         Self { database, slot: AppSlot::ready(Arc::new(app)), _data: data }
     }
 
-    /// A tenant of an organization of its own.
+    /// A tenant of an organization of its own, whose owner may do whatever a token allows.
     pub(crate) async fn tenant(&self, zone: &str) -> Tenant {
         let tenant = Tenant { id: TenantId::new(), user: UserId::new() };
         sqlx::query(
@@ -67,7 +67,9 @@ impl TestApp {
                 insert into app.organizations (id, name) values ($1, 'Agency') returning id), \
              person as ( \
                 insert into app.users (id, email, name, password_hash) \
-                values ($3, $3 || '@example.com', 'Ada', '')) \
+                values ($3, $3 || '@example.com', 'Ada', '')), \
+             owner as ( \
+                insert into app.organization_owners (organization_id, user_id) values ($1, $3)) \
              insert into app.tenants (id, organization_id, name, time_zone, reporting_currency) \
              select $2, agency.id, 'Client', $4, 'USD' from agency",
         )
@@ -203,6 +205,7 @@ fn app(
             SignUpPolicy::Invite,
             &key,
         )),
+        logins: LoginGuard::default(),
         tenants: Arc::new(PostgresTenants::new(app.clone(), api.clone(), Arc::clone(&system))),
         consents: Arc::new(PostgresConsents::new(app.clone(), Arc::clone(&system))),
         credentials: Arc::new(PostgresCredentials::new(app.clone(), Arc::clone(&system))),

@@ -170,6 +170,16 @@ impl PostgresTenants {
         if removed == 0 {
             return Err(StoreError::NotFound { what: "the person" });
         }
+        // Invitations that the person made would be a way back.
+        sqlx::query!(
+            "delete from app.invitations
+             where invited_by = $1 and tenant_id = $2 and redeemed_at is null",
+            user.uuid(),
+            scope.tenant().uuid(),
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
         Act::in_tenant(scope.tenant(), by, "member.removed")
             .with(json!({ "user_id": user }))
             .record(&mut transaction, self.clock.now())
