@@ -9,7 +9,7 @@ use domain::ports::{
 use jobs::{CredentialVault, Planner};
 use url::Url;
 
-use crate::{AnswerCache, Health, Problem, Tokens};
+use crate::{AnswerCache, Health, LoginGuard, Problem, Tokens};
 
 /// Says who sent a bearer token.
 pub trait Verifier: Send + Sync {
@@ -23,6 +23,8 @@ pub struct App {
     /// Makes the access tokens that `verifier` accepts.
     pub tokens: Arc<Tokens>,
     pub identity: Arc<dyn Identity>,
+    /// Keeps passwords from being guessed.
+    pub logins: LoginGuard,
     pub tenants: Arc<dyn Tenants>,
     pub consents: Arc<dyn Consents>,
     pub credentials: Arc<dyn Credentials>,

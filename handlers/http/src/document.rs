@@ -25,6 +25,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
     pub(crate) body: Option<Shape>,
+    /// Whether a browser is answered with a page instead.
+    pub(crate) or_page: bool,
 }
 
 /// A type's JSON schema with all schemas that it refers to.
@@ -41,12 +43,18 @@ impl Document {
             status,
             content_type: "application/json",
             body: Some(Shape::of::<T>()),
+            or_page: false,
         })
     }
 
     /// Answers `status` without a body.
     pub fn answers_empty(status: u16) -> Self {
-        Self::with_success(Answer { status, content_type: "application/json", body: None })
+        Self::with_success(Answer {
+            status,
+            content_type: "application/json",
+            body: None,
+            or_page: false,
+        })
     }
 
     /// Answers 200 with a page for people.
@@ -55,6 +63,7 @@ impl Document {
             status: 200,
             content_type: "text/html",
             body: Some(Shape::of::<String>()),
+            or_page: false,
         })
     }
 
@@ -76,13 +85,24 @@ impl Document {
     /// May also answer `status` with a `T`.
     pub fn or_answers<T: ToSchema>(mut self, status: u16) -> Self {
         let body = Some(Shape::of::<T>());
-        self.others.push(Answer { status, content_type: "application/json", body });
+        self.others.push(Answer { status, content_type: "application/json", body, or_page: false });
+        self
+    }
+
+    /// Answers a browser with a page in place of JSON.
+    pub fn or_page(mut self) -> Self {
+        self.success.or_page = true;
         self
     }
 
     /// Answers 304 without a body to a client that holds the current answer.
     pub fn with_etag(mut self) -> Self {
-        self.others.push(Answer { status: 304, content_type: "application/json", body: None });
+        self.others.push(Answer {
+            status: 304,
+            content_type: "application/json",
+            body: None,
+            or_page: false,
+        });
         self
     }
 

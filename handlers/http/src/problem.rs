@@ -59,9 +59,12 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, code, detail).with_field(field)
     }
 
-    /// 401, with the challenge that RFC 6750 asks for.
+    /// 401, with the challenge that RFC 6750 asks for: its `error` is about access tokens alone.
     pub fn unauthenticated(code: &'static str, detail: impl Into<String>) -> Self {
-        let error = if code == "token_missing" { "" } else { " error=\"invalid_token\"" };
+        let error = match code {
+            "token_invalid" | "token_expired" => ", error=\"invalid_token\"",
+            _ => "",
+        };
         Self::new(StatusCode::UNAUTHORIZED, code, detail)
             .with_header("www-authenticate", format!("Bearer realm=\"marketing-iq\"{error}"))
     }
@@ -126,6 +129,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
             .asking_to_wait(Duration::from_secs(2))
             .caused_by(source)
+    }
+
+    /// 503: more is asked at this moment than can be answered.
+    pub fn busy(detail: impl Into<String>, wait: Duration) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).asking_to_wait(wait)
     }
 
     /// 500: a bug, or damaged data. The client learns nothing but that.

@@ -177,6 +177,11 @@ fn response(answer: &Answer) -> Response {
         let content = ContentBuilder::new().schema(Some(reference(shape))).build();
         response = response.content(answer.content_type, content);
     }
+    if answer.or_page {
+        let page = reference(&Shape::of::<String>());
+        let content = ContentBuilder::new().schema(Some(page)).build();
+        response = response.content("text/html", content);
+    }
     response.build()
 }
 

@@ -127,6 +127,14 @@ fn failures_are_problem_documents() {
 }
 
 #[test]
+fn the_callback_answers_programs_and_browsers() {
+    let document = rendered();
+    let answer = &document["paths"]["/oauth/callback/{platform}"]["get"]["responses"]["200"];
+    assert!(answer["content"]["application/json"]["schema"].is_object());
+    assert_eq!(answer["content"]["text/html"]["schema"]["type"], "string");
+}
+
+#[test]
 fn no_parameter_of_a_query_may_be_null() {
     for (path, _, operation) in operations(&rendered()) {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {

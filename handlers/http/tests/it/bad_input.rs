@@ -67,6 +67,30 @@ async fn what_is_no_body_of_ours_is_refused() {
 }
 
 #[tokio::test]
+async fn a_parameter_that_an_endpoint_does_not_take_is_named() {
+    let world = World::start().await;
+    let owner = world.owner_in("Acme").await;
+    for path in [
+        "/tenants",
+        "/tenants/me",
+        "/tenants/me/users",
+        "/tenants/me/connections",
+        "/credentials",
+        "/credentials/0199c0de-0000-7000-8000-000000000009/accounts",
+        "/api/v1/dashboards",
+        "/api/v1/runs/0199c0de-0000-7000-8000-000000000009",
+        "/health",
+        "/openapi.json",
+    ] {
+        let refused = world.get(&format!("{path}?limit=1"), token(&owner)).await;
+        let refused = refused.problem(400, "unknown_parameter");
+        assert_eq!(refused["field"], "limit", "{path}");
+    }
+    let body = json!({"email": OWNER, "password": PASSWORD});
+    world.post("/auth/login?tenant=1", None, body).await.problem(400, "unknown_parameter");
+}
+
+#[tokio::test]
 async fn ids_that_are_none_of_ours_are_not_found() {
     let world = World::start().await;
     let owner = world.owner_in("Acme").await;

@@ -38,12 +38,39 @@ async fn refusals_to_log_in_are_word_for_word_the_same() {
     let attempt = async |email: &str, password: &str| {
         let body = json!({"email": email, "password": password});
         let refused = world.post("/auth/login", None, body).await;
-        assert!(refused.headers.contains_key("www-authenticate"));
+        // The challenge's `error` is about an access token, and none was sent.
+        assert_eq!(refused.headers["www-authenticate"], "Bearer realm=\"marketing-iq\"");
         refused.problem(401, "invalid_credentials")
     };
     let wrong = attempt(OWNER, "not the password at all").await;
     assert_eq!(wrong, attempt("nobody@example.com", PASSWORD).await);
     assert_eq!(wrong, attempt("no address", PASSWORD).await);
+}
+
+#[tokio::test]
+async fn a_bad_access_token_is_challenged_as_such() {
+    let world = World::start().await;
+    let refused = world.get("/tenants", "made-up").await;
+    let challenge = "Bearer realm=\"marketing-iq\", error=\"invalid_token\"";
+    assert_eq!(refused.headers["www-authenticate"], challenge);
+    refused.problem(401, "token_invalid");
+}
+
+#[tokio::test]
+async fn guessing_a_password_ends_after_ten_failures() {
+    let world = World::start().await;
+    world.owner().await;
+    let attempt = async |email: &str, password: &str| {
+        world.post("/auth/login", None, json!({"email": email, "password": password})).await
+    };
+    for _ in 0..10 {
+        attempt(OWNER, "not the password at all").await.problem(401, "invalid_credentials");
+    }
+    let refused = attempt(&OWNER.to_uppercase(), PASSWORD).await;
+    let wait: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=901).contains(&wait), "{wait}");
+    refused.problem(429, "too_many_attempts");
+    attempt("nobody@example.com", PASSWORD).await.problem(401, "invalid_credentials");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use connectors::{Endpoints, OAuthClient, PlatformConfig, Platforms, Timing};
 use domain::ports::{BoxError, SignUpPolicy, Triggered, Triggers};
 use domain::{BusinessClock, FixedClock, SystemClock};
-use http::{AnswerCache, App, AppSlot, Health, Server, Surface, Tokens};
+use http::{AnswerCache, App, AppSlot, Health, LoginGuard, Server, Surface, Tokens};
 use jobs::{CredentialVault, Planner};
 use reqwest::header::{ACCEPT, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
@@ -229,6 +229,7 @@ fn app(
         verifier: Arc::clone(&tokens) as _,
         tokens,
         identity: Arc::new(PostgresIdentity::new(app(), clock(), SignUpPolicy::Invite, &key)),
+        logins: LoginGuard::default(),
         tenants: Arc::new(PostgresTenants::new(app(), api(), clock())),
         consents: Arc::new(PostgresConsents::new(app(), clock())),
         credentials: Arc::new(PostgresCredentials::new(app(), clock())),

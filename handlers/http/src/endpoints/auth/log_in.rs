@@ -13,7 +13,7 @@ pub(in crate::endpoints) const ENDPOINT: Endpoint =
     Endpoint { function: "LogIn", handle: |app, request| Box::pin(handle(app, request)), document };
 
 fn document() -> Document {
-    Document::answers::<Session>(200).takes::<LogIn>().fails_with(&[401, 403, 404])
+    Document::answers::<Session>(200).takes::<LogIn>().fails_with(&[401, 403, 404, 429])
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -30,11 +30,11 @@ struct LogIn {
 async fn handle(app: Arc<App>, request: Request) -> Result<Reply, Problem> {
     let body: LogIn = request.json()?;
     let attempt = ports::LogIn {
-        email: body.email,
+        email: body.email.clone(),
         password: SecretString::from(body.password),
         invitation: body.invitation.map(SecretString::from),
         tenant: body.tenant_id.map(Into::into),
     };
-    let signed_in = app.identity.log_in(&attempt).await?;
+    let signed_in = app.logins.judge(&body.email, app.identity.log_in(&attempt)).await?;
     Reply::ok(&Session::of(&app, signed_in)?)
 }

@@ -41,6 +41,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Reply, Problem> {
         organization: parsed_if_given("organization", body.organization.as_deref())?,
         invitation: body.invitation.map(SecretString::from),
     };
+    let _place = app.logins.place()?;
     let signed_in = app.identity.sign_up(&account).await?;
     Reply::created(&Session::of(&app, signed_in)?)
 }

@@ -4,14 +4,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{OVERVIEW, OVERVIEW_NAME};
-use crate::params::Params;
-use crate::{Document, Endpoint, Problem, Reply, Request};
+use crate::{Document, Endpoint, Problem, Reply};
 
-pub(in crate::endpoints) const ENDPOINT: Endpoint = Endpoint {
-    function: "ListDashboards",
-    handle: |_, request| Box::pin(ready(handle(&request))),
-    document,
-};
+pub(in crate::endpoints) const ENDPOINT: Endpoint =
+    Endpoint { function: "ListDashboards", handle: |_, _| Box::pin(ready(handle())), document };
 
 fn document() -> Document {
     Document::answers::<DashboardsAnswer>(200)
@@ -34,8 +30,7 @@ struct DashboardSummary {
     description: &'static str,
 }
 
-fn handle(request: &Request) -> Result<Reply, Problem> {
-    Params::of(request, &[])?;
+fn handle() -> Result<Reply, Problem> {
     Reply::ok(&DashboardsAnswer {
         data: vec![DashboardSummary {
             id: OVERVIEW,

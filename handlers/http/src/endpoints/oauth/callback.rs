@@ -19,6 +19,7 @@ pub(in crate::endpoints) const ENDPOINT: Endpoint = Endpoint {
 
 fn document() -> Document {
     Document::answers::<Connected>(200)
+        .or_page()
         .queried_by::<Callback>()
         .named_by_one_of(Platform::ALL.map(Platform::route))
         .fails_with(&[400, 404, 409, 429, 502])

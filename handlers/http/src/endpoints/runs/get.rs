@@ -8,7 +8,6 @@ use utoipa::ToSchema;
 
 use super::shape::{Counts, Run};
 use crate::figures::{PlatformName, each};
-use crate::params::Params;
 use crate::{App, Document, Endpoint, Problem, Reply, Request};
 
 pub(in crate::endpoints) const ENDPOINT: Endpoint = Endpoint {
@@ -78,7 +77,6 @@ struct JobErrorOut {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Reply, Problem> {
     let scope = request.scope()?;
-    Params::of(&request, &[])?;
     let found = app.run_history.run(&scope, request.id("id")?).await?;
     Reply::ok(&RunAnswer { run: found.run.into(), data: each(found.jobs), next_cursor: None })
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::figures::PlatformName;
-use crate::params::{Params, date};
+use crate::params::date;
 use crate::{App, Document, Endpoint, Problem, Reply, Request};
 
 pub(in crate::endpoints) const ENDPOINT: Endpoint = Endpoint {
@@ -51,7 +51,6 @@ struct SyncStarted {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Reply, Problem> {
     let scope = request.scope()?;
-    Params::of(&request, &[])?;
     let body: SyncRequest = request.json_or_default()?;
     let platforms = platforms(body.platforms.as_deref())?;
     let today = app.answers.calendar(&scope).await?.today;
