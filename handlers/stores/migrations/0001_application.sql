@@ -42,7 +42,8 @@ create table app.tenants (
     default '{offsite_conversion.fb_pixel_purchase}',
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
-    unique (organization_id, name)
+    unique (organization_id, name),
+    unique (organization_id, id)
 );
 
 create table app.tenant_users (
@@ -121,15 +122,18 @@ create table app.credentials (
     status text not null default 'active' check (status in ('active', 'needs_reauth', 'revoked')),
     created_by uuid not null references app.users,
     created_at timestamptz not null default now(),
-    updated_at timestamptz not null default now()
+    updated_at timestamptz not null default now(),
+    unique (organization_id, id)
 );
-create index credentials_organization on app.credentials (organization_id);
 
 -- A platform account, read through a credential, assigned to a tenant.
 create table app.tenant_oauth_connections (
     id uuid primary key,
-    tenant_id uuid not null references app.tenants,
-    credential_id uuid not null references app.credentials,
+    -- both the tenant's and the credential's: foreign keys see what a policy hides, so that no
+    -- role can use a credential for another organization's tenant
+    organization_id uuid not null,
+    tenant_id uuid not null,
+    credential_id uuid not null,
     platform text not null
     check (platform in ('google_ads', 'meta_ads', 'google_analytics')),
     account_id text not null,
@@ -145,7 +149,9 @@ create table app.tenant_oauth_connections (
     history_loaded_at timestamptz,
     created_by uuid not null references app.users,
     created_at timestamptz not null default now(),
-    unique (tenant_id, platform, account_id)
+    unique (tenant_id, platform, account_id),
+    foreign key (organization_id, tenant_id) references app.tenants (organization_id, id),
+    foreign key (organization_id, credential_id) references app.credentials (organization_id, id)
 );
 create index tenant_oauth_connections_credential on app.tenant_oauth_connections (credential_id);
 

@@ -57,9 +57,9 @@ impl Connections for PostgresConnections {
         let row = sqlx::query_as!(
             ConnectionRow,
             "insert into app.tenant_oauth_connections
-                 (id, tenant_id, credential_id, platform, account_id, name, manager_id,
-                  time_zone, currency, created_by, created_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                 (id, organization_id, tenant_id, credential_id, platform, account_id, name,
+                  manager_id, time_zone, currency, created_by, created_at)
+             values ($1, (select organization_id from app.tenants where id = $2), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
              returning
                  id, platform, account_id, name, currency, time_zone, status, status_detail",
             id.uuid(),

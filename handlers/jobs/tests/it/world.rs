@@ -153,13 +153,13 @@ impl World {
                 insert into app.credentials (id, organization_id, platform, created_by)
                 select $1, t.organization_id, $3, o.user_id
                 from t join app.organization_owners as o using (organization_id)
-                returning id, created_by
+                returning id, organization_id, created_by
             )
             insert into app.tenant_oauth_connections (
-                id, tenant_id, credential_id, platform, account_id, name, manager_id, time_zone,
-                currency, created_by
+                id, organization_id, tenant_id, credential_id, platform, account_id, name,
+                manager_id, time_zone, currency, created_by
             )
-            select $4, $2, k.id, $3, $5, $6, $7, $8, $9, k.created_by from k",
+            select $4, k.organization_id, $2, k.id, $3, $5, $6, $7, $8, $9, k.created_by from k",
         )
         .bind(credential.uuid())
         .bind(self.tenant.uuid())
@@ -226,7 +226,7 @@ impl World {
             tenant_id: path.tenant,
             platform: path.platform,
             account_id: path.account_id.clone(),
-            account_name: "Shop".to_owned(),
+            account_name: landed.account_name.to_owned(),
             stream: path.stream.clone(),
             job_id: path.job,
             attempt: path.attempt,
@@ -239,7 +239,7 @@ impl World {
             parts,
             quality: Quality { sampled: landed.sampled, ..Quality::default() },
             request_ids: Vec::new(),
-            started_at: landed.finished_at,
+            started_at: landed.started_at,
             finished_at: landed.finished_at,
         };
         Extraction::new(path, manifest).unwrap()
@@ -262,30 +262,34 @@ pub(crate) struct Landed<'a> {
     pub(crate) tenant: TenantId,
     pub(crate) stream: Stream,
     pub(crate) account: &'a str,
+    pub(crate) account_name: &'a str,
     pub(crate) job: JobId,
     pub(crate) attempt: u32,
     pub(crate) window: DateRange,
+    pub(crate) started_at: DateTime<Utc>,
     pub(crate) finished_at: DateTime<Utc>,
     pub(crate) rows: &'a [String],
     pub(crate) sampled: bool,
 }
 
 impl<'a> Landed<'a> {
-    /// Meta insights of account 77.
+    /// Meta insights of account 77, read in no time.
     pub(crate) fn insights(
         world: &World,
         window: DateRange,
-        finished: &str,
+        read: &str,
         rows: &'a [String],
     ) -> Self {
         Self {
             tenant: world.tenant,
             stream: Stream::META_ADS_INSIGHTS_DAILY,
             account: "77",
+            account_name: "Shop",
             job: JobId::new(),
             attempt: 1,
             window,
-            finished_at: at(finished),
+            started_at: at(read),
+            finished_at: at(read),
             rows,
             sampled: false,
         }

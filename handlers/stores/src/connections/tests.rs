@@ -85,15 +85,51 @@ async fn the_api_role_reaches_no_row_of_another_tenant_even_unfiltered() {
     }
     let stolen = sqlx::query(
         "insert into app.tenant_oauth_connections
-             (id, tenant_id, credential_id, platform, account_id, name, time_zone, currency,
-              created_by)
-         values ($1, $2, $3, 'google_ads', '333', '', 'UTC', 'EUR', $4)",
+             (id, organization_id, tenant_id, credential_id, platform, account_id, name,
+              time_zone, currency, created_by)
+         values ($1, $5, $2, $3, 'google_ads', '333', '', 'UTC', 'EUR', $4)",
     )
     .bind(Uuid::now_v7())
     .bind(seeded.acme.uuid())
     .bind(credential.id.uuid())
     .bind(seeded.owner.uuid())
+    .bind(seeded.organization.uuid())
     .execute(&mut *transaction)
     .await;
     assert!(stolen.unwrap_err().to_string().contains("row-level security"));
+}
+
+/// Foreign keys see the credential that the policy hides: they must not take it.
+#[tokio::test]
+async fn the_api_role_cannot_use_another_organizations_credential() {
+    let seeded = Seeded::new().await;
+    let (foreign, stranger) = (Uuid::now_v7(), Uuid::now_v7());
+    seeded
+        .run(
+            "with stranger as (insert into app.organizations (id, name) values ($2, 'Other'))
+             insert into app.credentials (id, organization_id, platform, created_by)
+             values ($1, $2, 'google_ads', $3)",
+            &[foreign, stranger, seeded.owner.uuid()],
+        )
+        .await;
+    for organization in [seeded.organization.uuid(), stranger] {
+        let scope = scope_of(&seeded.owner_in(seeded.acme));
+        let mut transaction = seeded.database.api().begin(&scope).await.unwrap();
+        let refused = sqlx::query(
+            "insert into app.tenant_oauth_connections
+                 (id, organization_id, tenant_id, credential_id, platform, account_id, name,
+                  time_zone, currency, created_by)
+             values ($1, $5, $2, $3, 'google_ads', '333', '', 'UTC', 'EUR', $4)",
+        )
+        .bind(Uuid::now_v7())
+        .bind(seeded.acme.uuid())
+        .bind(foreign)
+        .bind(seeded.owner.uuid())
+        .bind(organization)
+        .execute(&mut *transaction)
+        .await
+        .unwrap_err();
+        let refused = refused.as_database_error().unwrap();
+        assert!(refused.is_foreign_key_violation(), "{refused}");
+    }
 }

@@ -47,9 +47,9 @@ impl World {
                     insert into app.credentials (id, organization_id, platform, created_by) \
                     values ($5, $2, 'meta_ads', $4) returning id) \
                  insert into app.tenant_oauth_connections \
-                    (id, tenant_id, credential_id, platform, account_id, name, time_zone, \
-                     currency, created_by) \
-                 select gen_random_uuid(), tenant.id, credential.id, platform, account, \
+                    (id, organization_id, tenant_id, credential_id, platform, account_id, name, \
+                     time_zone, currency, created_by) \
+                 select gen_random_uuid(), $2, tenant.id, credential.id, platform, account, \
                     account, 'UTC', 'USD', $4 \
                  from tenant, credential, \
                     (values ('meta_ads', '10'), ('google_ads', '20')) as a (platform, account)",

@@ -11,10 +11,10 @@ async fn connect(app: &TestApp, tenant: Tenant) {
         "with credential as ( \
             insert into app.credentials (id, organization_id, platform, created_by) \
             select $1, organization_id, 'meta_ads', $3 from app.tenants where id = $2 \
-            returning id) \
-         insert into app.tenant_oauth_connections (id, tenant_id, credential_id, platform, \
-            account_id, name, time_zone, currency, history_loaded_at, created_by) \
-         select $1, $2, id, 'meta_ads', '10', 'Shop', 'UTC', 'USD', now(), $3 from credential",
+            returning id, organization_id) \
+         insert into app.tenant_oauth_connections (id, organization_id, tenant_id, credential_id, \
+            platform, account_id, name, time_zone, currency, history_loaded_at, created_by) \
+         select $1, organization_id, $2, id, 'meta_ads', '10', 'Shop', 'UTC', 'USD', now(), $3 from credential",
     )
     .bind(Uuid::now_v7())
     .bind(tenant.id.uuid())
