@@ -7,8 +7,9 @@ use domain::{DateRange, NewJob, Stream, StreamKind};
 /// Days in one job of a daily stream: short enough to be fetched again whole when it fails.
 const CHUNK_DAYS: u32 = 31;
 
-/// What a run reads of an account without being told a range: the platform's look-back, further
-/// back if the last read is older, and an account's history the first time.
+/// What a run reads of an account without being told a range: the platform's look-back, and an
+/// account's history the first time. If the last read is older than today, it begins with the
+/// look-back of that read: those days were read while the platform could still restate them.
 pub(super) fn due(account: &PlannableAccount, today: NaiveDate, backfill_days: u32) -> Vec<NewJob> {
     let platform = account.account.platform;
     if !account.account.has_history {
@@ -17,8 +18,10 @@ pub(super) fn due(account: &PlannableAccount, today: NaiveDate, backfill_days: u
     }
     let look_back = DateRange::ending(today, platform.look_back_days());
     let oldest = DateRange::ending(today, platform.history_days()).first();
-    let first =
-        account.read_until.map_or(look_back.first(), |read| read.clamp(oldest, look_back.first()));
+    let first = account.read_until.map_or(look_back.first(), |read| {
+        let unsettled = DateRange::ending(read, platform.look_back_days());
+        unsettled.first().clamp(oldest, look_back.first())
+    });
     let window = DateRange::new(first, today).unwrap_or(look_back);
     jobs(account, today, window, false)
 }
@@ -108,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_known_account_is_read_over_its_platforms_look_back() {
-        let account = account(Platform::MetaAds, true, Some("2024-03-30"));
+        let account = account(Platform::MetaAds, true, Some("2024-03-31"));
         let jobs = due(&account, day("2024-03-31"), 90);
         assert_eq!(daily(&jobs), [DateRange::ending(day("2024-03-31"), 28)]);
         let snapshot = jobs.iter().find(|job| job.stream.kind == StreamKind::Snapshot).unwrap();
@@ -117,12 +120,22 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_longer_than_the_look_back_is_closed() {
-        let account = account(Platform::GoogleAds, true, Some("2024-01-01"));
+    fn a_gap_is_closed_from_the_days_that_could_still_be_restated_when_it_began() {
+        let last = day("2024-01-30");
+        for (read_until, first) in [("2024-01-01", "2023-12-03"), ("2024-01-29", "2023-12-31")] {
+            let account = account(Platform::GoogleAds, true, Some(read_until));
+            let windows = daily(&due(&account, last, 90));
+            assert_eq!(windows.first().unwrap().first(), day(first), "read until {read_until}");
+            assert_eq!(windows.last().unwrap().last(), last);
+        }
+    }
+
+    #[test]
+    fn a_gap_is_closed_no_further_back_than_the_platform_keeps() {
+        let account = account(Platform::GoogleAds, true, Some("2019-01-01"));
         let windows = daily(&due(&account, day("2024-03-31"), 90));
-        assert_eq!(windows.first().unwrap().first(), day("2024-01-01"));
-        assert_eq!(windows.last().unwrap().last(), day("2024-03-31"));
-        assert_eq!(windows.len(), 3);
+        let kept = DateRange::ending(day("2024-03-31"), Platform::GoogleAds.history_days());
+        assert_eq!(windows.first().unwrap().first(), kept.first());
     }
 
     #[test]

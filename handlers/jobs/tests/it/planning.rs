@@ -2,8 +2,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::ports::{QueueConsumer, RunPlanning};
-use domain::{JobMessage, NewJob, Platform, Slot, StreamKind};
+use domain::ports::{JobStore, PlannedRun, QueueConsumer, RunPlanning};
+use domain::{DateRange, JobFailure, JobMessage, NewJob, Platform, Slot, StreamKind};
 use jobs::{ManualSync, PlanError, PlatformPlan};
 use stores::PostgresQueue;
 
@@ -204,4 +204,52 @@ async fn a_range_that_no_platform_has_is_refused_with_one_that_they_have() {
         assert!(refused.to_string().contains(remedy), "{refused}");
     }
     assert_eq!(runs(&world).await, 0);
+}
+
+/// As if every job of the run had been read, but for those of `gap`, which failed.
+async fn read_all_but(world: &World, run: &PlannedRun, gap: Option<DateRange>) {
+    for job in &run.jobs {
+        let (job, _) = world.claim(job.id).await;
+        if gap == Some(job.window) {
+            let code = "platform_unavailable".to_owned();
+            let failure = JobFailure { code, message: String::new(), retry_in: None };
+            world.runs.fail(&job, &failure, None).await.unwrap();
+        } else {
+            world.runs.succeed(&job, 1).await.unwrap();
+        }
+    }
+}
+
+/// The days that a slot would read.
+async fn due(world: &World) -> DateRange {
+    let drafts = world.planner.dry_run(&world.scope, &ManualSync::default()).await.unwrap();
+    let windows = || drafts.iter().map(|draft| draft.job.window);
+    let (first, last) =
+        (windows().map(DateRange::first).min(), windows().map(DateRange::last).max());
+    DateRange::new(first.unwrap(), last.unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_gap_is_read_again_until_it_is_closed() {
+    let world = World::new().await;
+    world.connect_new(Platform::GoogleAnalytics, "77").await;
+    let history = world.plan(None).await;
+    read_all_but(&world, &history, None).await;
+    world.clock.set(at("2024-07-15T12:00:00Z"));
+    let with_gap = days("2024-03-02", "2024-07-15");
+    assert_eq!(due(&world).await, with_gap, "from the look-back of the last day read, 03-31");
+
+    let oldest = with_gap.chunks(31).next().unwrap();
+    let run = world.plan(None).await;
+    read_all_but(&world, &run, Some(oldest)).await;
+    assert_eq!(due(&world).await, with_gap, "the newer days were read, the gap was not");
+
+    for beside in [days("2024-07-14", "2024-07-14"), days("2023-11-01", "2023-11-30")] {
+        let run = world.plan(Some(beside)).await;
+        read_all_but(&world, &run, None).await;
+        assert_eq!(due(&world).await, with_gap, "{beside:?} does not close it");
+    }
+    let run = world.plan(Some(oldest)).await;
+    read_all_but(&world, &run, None).await;
+    assert_eq!(due(&world).await, DateRange::ending(day("2024-07-15"), 30));
 }

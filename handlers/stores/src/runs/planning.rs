@@ -47,14 +47,27 @@ impl RunPlanning for PostgresRuns {
                 c.id, c.credential_id, c.platform, c.account_id, c.name, c.manager_id,
                 c.time_zone, c.currency as "currency!: String",
                 c.history_loaded_at is not null as "has_history!",
-                (
-                    select max(j.window_end) from app.etl_jobs as j
+                upper(read.stretch) - 1 as read_until
+            from app.tenant_oauth_connections as c
+            join app.credentials as k on k.id = c.credential_id
+            -- The stretch of days without a gap that holds the end of the history read. What is
+            -- read beyond a gap, or of days before the history, does not move its end.
+            left join lateral (
+                select stretch
+                from (
+                    select
+                        range_agg(daterange(j.window_start, j.window_end, '[]')) as days,
+                        coalesce(
+                            max(j.window_end) filter (where j.history), min(j.window_start)
+                        ) as known
+                    from app.etl_jobs as j
                     where
                         j.connection_id = c.id and j.state = 'succeeded'
                         and j.stream like '%\_daily'
-                ) as read_until
-            from app.tenant_oauth_connections as c
-            join app.credentials as k on k.id = c.credential_id
+                ) as succeeded
+                cross join unnest(succeeded.days) as stretch
+                where stretch @> succeeded.known
+            ) as read on true
             where c.tenant_id = $1 and c.platform = any($2) and k.status <> 'revoked'
             order by c.platform, c.account_id"#,
             tenant.uuid(),
