@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::ports::{BuildClaim, BuildStore, StoreError, Transformer};
 use jobs::{Transform, TransformError, TransformOutcome};
-use stores::PostgresPublisher;
+use stores::{PostgresBuilds, PostgresPublisher};
 
 use crate::fake_dbt::{FakeDbt, GREEN, RED};
 use crate::publishing::{data_version, make_marts};
@@ -223,4 +223,16 @@ async fn a_dbt_that_does_not_end_is_stopped() {
     assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
     let child = appears(&dbt.file("child")).await;
     assert!(dies(&child).await, "dbt outlived its time");
+}
+
+#[tokio::test]
+async fn whose_turn_it_is_can_be_asked_over_the_only_connection_there_is() {
+    let world = World::new().await;
+    let options = world.database.app().connect_options().as_ref().clone();
+    let one = sqlx::postgres::PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_lazy_with(options);
+    let claim = PostgresBuilds::new(one).begin(Duration::from_mins(1)).await.unwrap();
+    assert!(matches!(claim, BuildClaim::UpToDate { data_version: 0 }), "{claim:?}");
 }

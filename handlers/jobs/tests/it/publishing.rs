@@ -61,7 +61,8 @@ async fn served(world: &World) -> Vec<String> {
     .unwrap()
 }
 
-async fn begin(world: &World) -> Build {
+/// Asks for a build and begins it.
+pub(crate) async fn begin(world: &World) -> Build {
     request_build(world).await;
     let BuildClaim::Begun(build) = world.builds.begin(Duration::from_mins(1)).await.unwrap() else {
         panic!("nobody builds");
@@ -69,7 +70,7 @@ async fn begin(world: &World) -> Build {
     build
 }
 
-async fn publish(world: &World) -> Published {
+pub(crate) async fn publish(world: &World) -> Published {
     let build = begin(world).await;
     let through = world.warehouse.newest_change().await.unwrap();
     let publisher = PostgresPublisher::new(world.database.app().clone());
@@ -192,4 +193,43 @@ async fn runs_learn_in_which_version_they_are_served() {
         .await
         .unwrap();
     assert_eq!(version, Some(published.data_version));
+}
+
+/// Until a connection of the test's database waits for a row.
+async fn someone_waits(world: &World) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    let waits = "select exists (
+        select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'
+    )";
+    while !sqlx::query_scalar::<_, bool>(waits).fetch_one(world.database.owner()).await.unwrap() {
+        assert!(tokio::time::Instant::now() < deadline, "nobody waits");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A report holds its run's row, then asks for a build.
+#[tokio::test]
+async fn a_publish_and_a_report_of_the_same_run_do_not_wait_for_each_other() {
+    let world = World::new().await;
+    make_marts(&world).await;
+    world.connect(domain::Platform::GoogleAnalytics, "77").await;
+    let run = world.plan(Some(days("2024-03-01", "2024-03-01"))).await;
+    let (job, _) = world.claim(run.jobs[0].id).await;
+    domain::ports::JobStore::succeed(&*world.runs, &job, 1).await.unwrap();
+    let build = begin(&world).await;
+    let mut report = world.database.app().begin().await.unwrap();
+    sqlx::query("select from app.etl_run_history for update").execute(&mut *report).await.unwrap();
+    let publisher = PostgresPublisher::new(world.database.app().clone());
+    let publish = publisher.publish(&build, 0, Duration::ZERO);
+    let report = async {
+        someone_waits(&world).await;
+        sqlx::query("update app.build_state set requested = requested + 1")
+            .execute(&mut *report)
+            .await?;
+        report.commit().await
+    };
+    let (served, reported) = futures_util::future::join(publish, report).await;
+    reported.unwrap();
+    assert!(served.unwrap().more_requested);
 }

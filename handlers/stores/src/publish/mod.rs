@@ -14,6 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::ports::{Build, Published, Publisher, StoreError};
 use sqlx::{PgPool, Postgres, Transaction};
+use uuid::Uuid;
 
 #[derive(Clone, Debug)]
 pub struct PostgresPublisher(PgPool);
@@ -40,9 +41,11 @@ impl Publisher for PostgresPublisher {
         if copied.changed {
             set_version(&mut tx, data_version, through_change).await?;
         }
+        let runs = lock_runs(&mut tx, build).await?;
         let more_requested = give_back(&mut tx, build).await?;
         let timing = (transform, started.elapsed());
         record(&mut tx, build, data_version, timing).await?;
+        record_at_runs(&mut tx, &runs, data_version).await?;
         tx.commit().await.map_err(unavailable)?;
         Ok(Published { data_version, days: copied.days, rows: copied.rows, more_requested })
     }
@@ -75,6 +78,25 @@ async fn set_version(
     .await
     .map_err(unavailable)?;
     Ok(())
+}
+
+/// The runs that the build serves. Whoever reports a job holds its run and then asks for a
+/// build, so the runs come before the row of requests here too. None is added later: all that
+/// asked had committed when the build began.
+async fn lock_runs(
+    tx: &mut Transaction<'static, Postgres>,
+    build: &Build,
+) -> Result<Vec<Uuid>, StoreError> {
+    sqlx::query_scalar!(
+        "select id from app.etl_run_history
+        where build_request <= $1 and data_version is null
+        order by id
+        for update",
+        build.request,
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .map_err(unavailable)
 }
 
 /// Late in the transaction, because the row that it locks is also the one in which runs ask for
@@ -117,10 +139,17 @@ async fn record(
     .execute(&mut **tx)
     .await
     .map_err(unavailable)?;
+    Ok(())
+}
+
+async fn record_at_runs(
+    tx: &mut Transaction<'static, Postgres>,
+    runs: &[Uuid],
+    data_version: i64,
+) -> Result<(), StoreError> {
     sqlx::query!(
-        "update app.etl_run_history set data_version = $2
-        where build_request <= $1 and data_version is null",
-        build.request,
+        "update app.etl_run_history set data_version = $2 where id = any($1)",
+        runs,
         data_version,
     )
     .execute(&mut **tx)

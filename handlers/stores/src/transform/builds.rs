@@ -47,6 +47,8 @@ impl BuildStore for PostgresBuilds {
         .await
         .map_err(unavailable)?;
         let Some(request) = request else {
+            // Gives the connection back first: there may be no other.
+            tx.rollback().await.map_err(unavailable)?;
             return self.why_not().await;
         };
         sqlx::query!(
