@@ -6,8 +6,8 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConnectionId, CredentialId, CurrencyCode, DateRange, JobId, Platform, RunId, Slot, Stream,
-    TenantId, TenantScope, UserId,
+    ConnectionId, CredentialId, CurrencyCode, DateRange, JobId, Platform, RunId, Stream, TenantId,
+    TenantScope,
 };
 
 /// The text of a message on a platform's queue. The job's row holds all else.
@@ -39,13 +39,6 @@ pub struct ConnectedAccount {
     pub has_history: bool,
 }
 
-/// Why a run exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trigger {
-    Slot(Slot),
-    Manual { by: Option<UserId> },
-}
-
 /// A job to be planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewJob {
@@ -73,6 +66,8 @@ pub struct ClaimedJob {
     pub id: JobId,
     pub run: RunId,
     pub attempt: u32,
+    /// Earlier attempts that reported a failure. The others ended without a word.
+    pub failures: u32,
     pub account: ConnectedAccount,
     pub stream: Stream,
     pub window: DateRange,
@@ -90,7 +85,13 @@ impl ClaimedJob {
         stream: Stream,
         window: DateRange,
     ) -> Self {
-        Self { id, run, attempt, account, stream, window, tenant }
+        Self { id, run, attempt, failures: 0, account, stream, window, tenant }
+    }
+
+    /// The same, after so many attempts that failed.
+    #[must_use]
+    pub fn after_failures(self, failures: u32) -> Self {
+        Self { failures, ..self }
     }
 
     /// The tenant that the job works for.

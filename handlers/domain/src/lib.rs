@@ -38,7 +38,7 @@ pub use ids::{
 };
 pub use job::{
     ClaimedJob, ConnectedAccount, JobCounts, JobFailure, JobMessage, JobState, NewJob,
-    TransformMessage, Trigger,
+    TransformMessage,
 };
 pub use manifest::{Manifest, Part, Quality, Totals};
 pub use money::CurrencyCode;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::ports::{BoxError, JobEnd, Triggered, Triggers};
+use domain::ports::{BoxError, Triggered, Triggers};
 use domain::registry::{Function, Trigger, Work};
 use domain::{JobId, JobMessage, Platform, TransformMessage};
 use serde::de::DeserializeOwned;
@@ -66,16 +66,16 @@ impl Functions {
     async fn job(&self, platform: Platform, id: JobId) -> Result<Value, BoxError> {
         let state = match self.worker.run_job(id).await? {
             JobOutcome::Succeeded { job, counts, end } => {
-                self.ask_for_build(end).await?;
+                self.ask_for_build(end.build_request).await?;
                 json!({ "state": "succeeded", "job": job, "counts": counts })
             }
             JobOutcome::Failed { job, failure, end } => {
-                self.ask_for_build(end).await?;
+                self.ask_for_build(end.build_request).await?;
                 json!({ "state": "failed", "job": job, "code": failure.code })
             }
             JobOutcome::Deferred { job, failure, wait, end } => {
                 self.planner.send(platform, id, wait).await?;
-                self.ask_for_build(end).await?;
+                self.ask_for_build(end.build_request).await?;
                 json!({
                     "state": "waits", "job": job, "code": failure.code, "seconds": wait.as_secs(),
                 })
@@ -84,14 +84,17 @@ impl Functions {
                 self.planner.send(platform, id, soon_after(wait)).await?;
                 json!({ "state": "waits", "seconds": wait.as_secs() })
             }
-            JobOutcome::Ended => json!({ "state": "ended before" }),
+            JobOutcome::Ended { build_request } => {
+                self.ask_for_build(build_request).await?;
+                json!({ "state": "ended before" })
+            }
             JobOutcome::Superseded => json!({ "state": "taken over" }),
         };
         Ok(json!({ "job_id": id, "outcome": state }))
     }
 
-    async fn ask_for_build(&self, end: JobEnd) -> Result<(), BoxError> {
-        if let Some(request) = end.build_request {
+    async fn ask_for_build(&self, request: Option<i64>) -> Result<(), BoxError> {
+        if let Some(request) = request {
             self.planner.request_build(request, Duration::ZERO).await?;
         }
         Ok(())

@@ -12,9 +12,10 @@ create table app.etl_run_history (
     check (state in ('running', 'succeeded', 'partly_failed', 'failed')),
     created_at timestamptz not null default now(),
     finished_at timestamptz,
-    -- the build that its last job asked for; null: none of its jobs loaded anything
+    -- the build that was last asked for, by its last job or before, while it waited for others;
+    -- null: none of its jobs loaded anything
     build_request bigint,
-    -- the data version in which its rows were first served
+    -- the data version in which that build was first served; null: not yet
     data_version bigint,
     check ((trigger = 'slot') = (slot_date is not null and slot_hour is not null)),
     unique (tenant_id, slot_date, slot_hour)
@@ -50,6 +51,8 @@ create table app.etl_jobs (
     check (state in ('planned', 'running', 'succeeded', 'failed')),
     -- raised by each claim; what an earlier attempt then reports is ignored
     attempt integer not null default 0,
+    -- attempts that reported a failure and are repeated
+    failures integer not null default 0,
     -- its worker is alive until then, and says so again before
     lease_until timestamptz,
     -- when a message was last put on its queue; null: not yet
@@ -70,6 +73,8 @@ create table app.etl_jobs (
     created_at timestamptz not null default now()
 );
 create index etl_jobs_run on app.etl_jobs (run_id);
+-- looked through when a connection is deleted
+create index etl_jobs_connection on app.etl_jobs (connection_id);
 create index etl_jobs_open on app.etl_jobs (platform) where state in ('planned', 'running');
 create index etl_jobs_read on app.etl_jobs (connection_id, window_end) where state = 'succeeded';
 
@@ -96,6 +101,7 @@ create table app.builds (
     publish_ms bigint,
     data_version bigint
 );
+create index builds_started on app.builds (started_at);
 
 do $$
 declare

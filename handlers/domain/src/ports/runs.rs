@@ -65,7 +65,7 @@ pub struct PlannableTenant {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannableAccount {
     pub account: ConnectedAccount,
-    /// The last day that a finished job of a daily stream has read.
+    /// The last day before the first gap in its daily figures, counted from the history read.
     pub read_until: Option<NaiveDate>,
 }
 
@@ -115,8 +115,8 @@ pub trait JobStore: Send + Sync {
         trouble: Option<ConnectionTrouble>,
     ) -> Result<Option<JobEnd>, StoreError>;
 
-    /// The job goes back to be begun again after `wait`; without `keep_extraction` it is then
-    /// extracted anew.
+    /// The job goes back to be begun again after `wait`, with one failure more; without
+    /// `keep_extraction` it is then extracted anew.
     async fn defer(
         &self,
         job: &ClaimedJob,
@@ -136,8 +136,9 @@ pub enum Claim {
     },
     /// Another worker holds it, or its time has not come: ask again after this.
     Later(Duration),
-    /// It has succeeded or failed, or its connection is gone.
-    Ended,
+    /// It has succeeded or failed, or its connection is gone. Whoever ended it may have died
+    /// before it passed on `build_request`: what its run asked for and is not built yet.
+    Ended { build_request: Option<i64> },
     /// There is no such job.
     Unknown,
 }

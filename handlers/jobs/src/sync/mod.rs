@@ -157,7 +157,8 @@ impl Sync {
                     progress(SyncEvent::JobFailed { job: id, label, failure });
                     return Ok(());
                 }
-                JobOutcome::Ended => {
+                // What its run has asked for is built at the end, as for the jobs done here.
+                JobOutcome::Ended { .. } => {
                     tally().ended_elsewhere();
                     progress(SyncEvent::JobEnded { job: id });
                     return Ok(());

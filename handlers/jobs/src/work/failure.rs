@@ -8,7 +8,7 @@ use domain::{ClaimedJob, InvalidExtraction, JobFailure};
 use crate::unpack::UnpackError;
 
 /// Attempts that end in a failure of which we hear, before the job is given up.
-const MOST_ATTEMPTS: u32 = 5;
+const MOST_FAILURES: u32 = 5;
 
 /// The first wait; each later one is four times as long.
 const FIRST_WAIT: Duration = Duration::from_secs(15);
@@ -55,7 +55,8 @@ pub(crate) fn judge(error: &AttemptError, job: &ClaimedJob) -> Verdict {
         ),
         AttemptError::Warehouse(StoreError::Corrupt { .. }) => (
             "unreadable_rows",
-            "the platform sent rows that cannot be read; the operator's log says which".into(),
+            "the platform sent rows that cannot be read, or one twice; the operator's log says which"
+                .into(),
             false,
         ),
         AttemptError::Warehouse(_) => (
@@ -69,7 +70,7 @@ pub(crate) fn judge(error: &AttemptError, job: &ClaimedJob) -> Verdict {
             false,
         ),
     };
-    let another_try = is_worth_another_try(error) && job.attempt < MOST_ATTEMPTS;
+    let another_try = is_worth_another_try(error) && job.failures + 1 < MOST_FAILURES;
     let retry_in = another_try.then(|| asked_wait(error).max(back_off(job)));
     Verdict {
         failure: JobFailure { code: code.to_owned(), message, retry_in },
@@ -135,7 +136,7 @@ fn trouble(error: &AttemptError) -> Option<ConnectionTrouble> {
 /// Up to a quarter longer than its step, by the job's id, so that jobs that were refused
 /// together do not come back together.
 fn back_off(job: &ClaimedJob) -> Duration {
-    let step = FIRST_WAIT.saturating_mul(4_u32.saturating_pow(job.attempt.saturating_sub(1)));
+    let step = FIRST_WAIT.saturating_mul(4_u32.saturating_pow(job.failures));
     let step = step.min(LONGEST_WAIT);
     let [.., last] = *job.id.uuid().as_bytes();
     step + step / 4 * u32::from(last) / u32::from(u8::MAX)
@@ -150,7 +151,8 @@ mod tests {
 
     use super::*;
 
-    fn job(attempt: u32) -> ClaimedJob {
+    /// After an attempt that ended without a word, and so many that failed.
+    fn job(failures: u32) -> ClaimedJob {
         let account = ConnectedAccount {
             connection: ConnectionId::new(),
             credential: CredentialId::new(),
@@ -165,19 +167,21 @@ mod tests {
         let window = DateRange::ending("2024-03-31".parse().unwrap(), 28);
         let stream = Stream::META_ADS_INSIGHTS_DAILY;
         let (run, tenant) = (RunId::new(), TenantId::new());
+        let attempt = failures + 2;
         ClaimedJob::from_claimed_row(JobId::new(), run, tenant, attempt, account, stream, window)
+            .after_failures(failures)
     }
 
-    fn verdict(error: PlatformError, attempt: u32) -> Verdict {
-        judge(&error.into(), &job(attempt))
+    fn verdict(error: PlatformError, failures: u32) -> Verdict {
+        judge(&error.into(), &job(failures))
     }
 
     #[test]
     fn waits_grow_and_end() {
-        let waits: Vec<_> = (1..=MOST_ATTEMPTS)
-            .map(|attempt| {
+        let waits: Vec<_> = (0..MOST_FAILURES)
+            .map(|failures| {
                 let error = PlatformError::Unavailable(Platform::MetaAds, "down".into());
-                verdict(error, attempt).failure.retry_in
+                verdict(error, failures).failure.retry_in
             })
             .collect();
         assert_eq!(waits[4], None);
@@ -188,30 +192,43 @@ mod tests {
     #[test]
     fn a_platform_that_names_its_wait_is_believed() {
         let hour = Duration::from_hours(1);
-        let throttled = verdict(PlatformError::Throttled(Platform::MetaAds, Some(hour)), 1);
+        let throttled = verdict(PlatformError::Throttled(Platform::MetaAds, Some(hour)), 0);
         assert_eq!(throttled.failure.retry_in, Some(hour));
         assert_eq!(throttled.trouble, None);
         let brief = PlatformError::Throttled(Platform::MetaAds, Some(Duration::from_secs(1)));
-        assert!(verdict(brief, 1).failure.retry_in >= Some(FIRST_WAIT));
+        assert!(verdict(brief, 0).failure.retry_in >= Some(FIRST_WAIT));
     }
 
     #[test]
     fn a_dead_consent_or_account_is_given_up_at_once_and_shown_at_its_connection() {
-        let dead = verdict(PlatformError::NeedsReauth(Platform::MetaAds), 1);
+        let dead = verdict(PlatformError::NeedsReauth(Platform::MetaAds), 0);
         assert_eq!(dead.failure.retry_in, None);
         assert_eq!(dead.failure.code, "needs_reauth");
         assert_eq!(dead.trouble, Some(ConnectionTrouble::NeedsReauth));
-        let disabled = verdict(PlatformError::AccountDisabled(Platform::MetaAds), 1);
+        let disabled = verdict(PlatformError::AccountDisabled(Platform::MetaAds), 0);
         assert_eq!(disabled.failure.retry_in, None);
         assert_eq!(disabled.trouble, Some(ConnectionTrouble::NeedsAttention));
     }
 
     #[test]
+    fn rows_that_no_warehouse_takes_are_read_anew_until_the_job_fails() {
+        let refused = |number| {
+            let source = "twice".into();
+            let refused = StoreError::Corrupt { what: "the extraction", source };
+            judge(&AttemptError::Warehouse(refused), &job(number))
+        };
+        let first = refused(1);
+        assert!(!first.keep_extraction && first.failure.retry_in.is_some());
+        let last = (1..10).map(refused).find(|verdict| verdict.failure.retry_in.is_none());
+        assert_eq!(last.expect("it ends").failure.code, "unreadable_rows");
+    }
+
+    #[test]
     fn only_a_good_extraction_is_loaded_again() {
         let away = || StoreError::Unavailable { what: "the warehouse", source: "down".into() };
-        assert!(judge(&AttemptError::Warehouse(away()), &job(1)).keep_extraction);
+        assert!(judge(&AttemptError::Warehouse(away()), &job(0)).keep_extraction);
         let damaged = UnpackError::Damaged { path: "p".to_owned(), reason: "r" };
-        let verdict = judge(&AttemptError::Damaged(damaged), &job(1));
+        let verdict = judge(&AttemptError::Damaged(damaged), &job(0));
         assert!(!verdict.keep_extraction && verdict.failure.retry_in.is_some());
     }
 }

@@ -24,8 +24,8 @@ use crate::lease::{LEASE, Lost, while_held};
 use crate::load::{LoadError, load};
 use failure::{AttemptError, Verdict, given_up, judge};
 
-/// Claims of a job of which nothing more was heard, before it is given up.
-const MOST_CLAIMS: u32 = 10;
+/// Attempts of which nothing more was heard, before a job is given up.
+const MOST_SILENT: u32 = 10;
 
 /// Works on jobs, any number of them at once.
 pub struct Worker {
@@ -71,8 +71,10 @@ pub enum JobOutcome {
     Later {
         wait: Duration,
     },
-    /// It had ended before.
-    Ended,
+    /// It had ended before. `build_request`: what its run waits for.
+    Ended {
+        build_request: Option<i64>,
+    },
     /// Another worker has taken it over; what this one did does not count.
     Superseded,
 }
@@ -91,7 +93,7 @@ impl Worker {
     pub async fn run_job(&self, id: JobId) -> Result<JobOutcome, WorkError> {
         match self.jobs.claim(id, LEASE).await? {
             Claim::Unknown => Err(WorkError::UnknownJob(id)),
-            Claim::Ended => Ok(JobOutcome::Ended),
+            Claim::Ended { build_request } => Ok(JobOutcome::Ended { build_request }),
             Claim::Later(wait) => Ok(JobOutcome::Later { wait }),
             Claim::Claimed { job, manifest } => {
                 let span = tracing::info_span!(
@@ -108,7 +110,7 @@ impl Worker {
         job: &ClaimedJob,
         recorded: Option<&str>,
     ) -> Result<JobOutcome, StoreError> {
-        if job.attempt > MOST_CLAIMS {
+        if job.attempt > MOST_SILENT + job.failures {
             let verdict = Verdict { failure: given_up(), keep_extraction: false, trouble: None };
             return self.report_failure(job, verdict).await;
         }

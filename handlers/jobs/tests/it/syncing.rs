@@ -231,6 +231,23 @@ async fn timers_and_queues_do_what_a_sync_does() {
     assert_eq!((state.as_str(), version), ("succeeded", 1));
 }
 
+/// Whoever ended the run died before it asked.
+#[tokio::test]
+async fn a_message_that_comes_again_asks_for_the_build_that_was_forgotten() {
+    let simulated = Simulated::start().await;
+    let run = simulated.world.plan(None).await;
+    for job in &run.jobs {
+        simulated.world.worker.run_job(job.id).await.unwrap();
+    }
+    assert_eq!(simulated.next_message("transform").await, None);
+    let job = run.jobs.iter().find(|job| job.platform == Platform::MetaAds).unwrap();
+    let text = json!({ "job_id": job.id }).to_string();
+    let functions = simulated.functions();
+    let again = functions.run("RunMetaAdsJob", Triggered::Queue { text }).await.unwrap();
+    assert_eq!(again["outcome"]["state"], "ended before");
+    assert_eq!(simulated.next_message("transform").await.as_deref(), Some(r#"{"request":1}"#));
+}
+
 #[tokio::test]
 async fn a_message_that_makes_no_sense_is_an_error_with_words() {
     let simulated = Simulated::start().await;

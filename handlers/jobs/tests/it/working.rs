@@ -1,13 +1,18 @@
 use std::time::Duration;
 
-use domain::ports::{Claim, Grant, JobStore, RunState};
+use domain::ports::{Claim, Grant, JobStore, Publisher, RunState};
 use domain::{JobFailure, JobId, Platform};
 use jobs::{JobOutcome, WorkError};
 use secrecy::SecretString;
+use stores::PostgresPublisher;
 
+use crate::publishing::{begin, make_marts, publish};
 use crate::world::{Landed, World, at, days, insight};
 
 const LEASE: Duration = Duration::from_mins(1);
+
+/// And its run waits for no build.
+const ENDED: JobOutcome = JobOutcome::Ended { build_request: None };
 
 /// A run of two jobs, of account 77: snapshot and insights.
 async fn planned(world: &World) -> [JobId; 2] {
@@ -30,6 +35,15 @@ async fn connection(world: &World) -> (String, Option<String>) {
         .fetch_one(world.database.owner())
         .await
         .unwrap()
+}
+
+fn grant() -> Grant {
+    Grant {
+        access_token: SecretString::from("token"),
+        access_expires_at: None,
+        refresh_token: None,
+        scopes: Vec::new(),
+    }
 }
 
 fn failure(code: &str) -> JobFailure {
@@ -116,20 +130,14 @@ async fn a_dead_consent_fails_the_job_at_once_and_shows_at_its_connection() {
     let (status, detail) = connection(&world).await;
     assert_eq!(status, "needs_reauth");
     assert!(detail.unwrap().contains("connect it again"));
-    assert_eq!(world.worker.run_job(job).await.unwrap(), JobOutcome::Ended);
+    assert_eq!(world.worker.run_job(job).await.unwrap(), ENDED);
 }
 
 #[tokio::test]
 async fn a_platform_that_is_away_puts_the_job_off_until_it_is_given_up() {
     let world = World::cut_off().await;
     let credential = world.connect_new(Platform::MetaAds, "77").await;
-    let grant = Grant {
-        access_token: SecretString::from("token"),
-        access_expires_at: None,
-        refresh_token: None,
-        scopes: Vec::new(),
-    };
-    world.vault.store(credential, &grant).await.unwrap();
+    world.vault.store(credential, &grant()).await.unwrap();
     let run = world.plan(Some(days("2024-03-01", "2024-03-01"))).await;
     let job = run.jobs[0].id;
     for attempt in 1..=5 {
@@ -150,6 +158,20 @@ async fn a_platform_that_is_away_puts_the_job_off_until_it_is_given_up() {
             .unwrap();
     }
     assert_eq!(connection(&world).await.0, "active", "the connection is not to blame");
+}
+
+#[tokio::test]
+async fn an_attempt_that_ended_without_a_word_is_no_failure() {
+    let world = World::cut_off().await;
+    let credential = world.connect_new(Platform::MetaAds, "77").await;
+    world.vault.store(credential, &grant()).await.unwrap();
+    let run = world.plan(Some(days("2024-03-01", "2024-03-01"))).await;
+    sqlx::query("update app.etl_jobs set attempt = 6")
+        .execute(world.database.owner())
+        .await
+        .unwrap();
+    let outcome = world.worker.run_job(run.jobs[0].id).await.unwrap();
+    assert!(matches!(outcome, JobOutcome::Deferred { .. }), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -246,9 +268,98 @@ async fn a_job_of_a_removed_connection_ends() {
         .await
         .unwrap();
     for job in [first, second] {
-        assert_eq!(world.worker.run_job(job).await.unwrap(), JobOutcome::Ended);
+        assert_eq!(world.worker.run_job(job).await.unwrap(), ENDED);
     }
     assert_eq!(states(&world).await.1, "failed");
+}
+
+#[tokio::test]
+async fn whoever_finds_a_job_ended_hears_of_the_build_that_its_run_waits_for() {
+    let world = World::new().await;
+    let [first, second] = planned(&world).await;
+    let (job, _) = world.claim(first).await;
+    world.runs.succeed(&job, 1).await.unwrap();
+    assert_eq!(world.worker.run_job(first).await.unwrap(), ENDED);
+    sqlx::query("delete from app.tenant_oauth_connections")
+        .execute(world.database.owner())
+        .await
+        .unwrap();
+    let asked = JobOutcome::Ended { build_request: Some(1) };
+    assert_eq!(world.worker.run_job(second).await.unwrap(), asked, "this ended the run");
+    assert_eq!(world.worker.run_job(first).await.unwrap(), asked);
+    sqlx::query("update app.build_state set built = requested")
+        .execute(world.database.owner())
+        .await
+        .unwrap();
+    assert_eq!(world.worker.run_job(first).await.unwrap(), ENDED, "it is built");
+}
+
+/// A run of three jobs, of which two are put off: it has asked for its first build.
+async fn waiting(world: &World) -> [JobId; 3] {
+    for account in ["77", "78", "79"] {
+        world.connect(Platform::GoogleAnalytics, account).await;
+    }
+    let run = world.plan(Some(days("2024-03-01", "2024-03-01"))).await;
+    let jobs = [run.jobs[0].id, run.jobs[1].id, run.jobs[2].id];
+    let (job, _) = world.claim(jobs[0]).await;
+    assert_eq!(world.runs.succeed(&job, 1).await.unwrap().unwrap().build_request, None);
+    assert_eq!(put_off(world, jobs[1]).await, None);
+    assert_eq!(put_off(world, jobs[2]).await, Some(1));
+    jobs
+}
+
+/// Begins a job again, which is then refused. Answers the build that was asked for.
+async fn put_off(world: &World, job: JobId) -> Option<i64> {
+    let (job, _) = begin_again(world, job).await;
+    let wait = Duration::from_mins(10);
+    let end = world.runs.defer(&job, &failure("throttled"), wait, true).await.unwrap().unwrap();
+    end.build_request
+}
+
+async fn begin_again(world: &World, job: JobId) -> (domain::ClaimedJob, Option<String>) {
+    sqlx::query("update app.etl_jobs set not_before = null where id = $1")
+        .bind(job.uuid())
+        .execute(world.database.owner())
+        .await
+        .unwrap();
+    world.claim(job).await
+}
+
+async fn served_in(world: &World) -> Option<i64> {
+    sqlx::query_scalar("select data_version from app.etl_run_history")
+        .fetch_one(world.database.owner())
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn what_is_loaded_after_a_build_was_served_is_built_while_others_are_put_off() {
+    let world = World::new().await;
+    make_marts(&world).await;
+    let [_, second, third] = waiting(&world).await;
+    let served = publish(&world).await.data_version;
+    assert_eq!(served_in(&world).await, Some(served));
+    assert_eq!(put_off(&world, third).await, None, "nothing was loaded since");
+    let (job, _) = begin_again(&world, second).await;
+    let end = world.runs.succeed(&job, 1).await.unwrap().unwrap();
+    assert!(end.build_request > Some(1), "{end:?}");
+    assert_eq!(served_in(&world).await, None, "not all of it is served");
+    assert_eq!(put_off(&world, third).await, None, "it has asked");
+}
+
+#[tokio::test]
+async fn what_is_loaded_during_a_build_is_left_to_one_that_is_asked_for() {
+    let world = World::new().await;
+    make_marts(&world).await;
+    let [_, second, _] = waiting(&world).await;
+    let build = begin(&world).await;
+    let (job, _) = begin_again(&world, second).await;
+    let end = world.runs.succeed(&job, 1).await.unwrap().unwrap();
+    assert_eq!(end.build_request, Some(build.request + 1));
+    let publisher = PostgresPublisher::new(world.database.app().clone());
+    let served = publisher.publish(&build, 0, Duration::ZERO).await.unwrap();
+    assert!(served.more_requested);
+    assert_eq!(served_in(&world).await, None);
 }
 
 #[tokio::test]
@@ -313,5 +424,6 @@ async fn a_gap_is_measured_from_what_was_really_read() {
     world.clock.set(at("2024-06-30T12:00:00Z"));
     let due = world.planner.dry_run(&world.scope, &jobs::ManualSync::default()).await.unwrap();
     let first = due.iter().map(|draft| draft.job.window.first()).min();
-    assert_eq!(first, Some(crate::world::day("2024-03-02")));
+    // The look-back of 28 days that ends on the last day read.
+    assert_eq!(first, Some(crate::world::day("2024-02-04")));
 }

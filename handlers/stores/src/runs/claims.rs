@@ -22,12 +22,12 @@ impl PostgresRuns {
         let Some(run) = run else { return Ok(Claim::Unknown) };
         let standing = standing(&mut tx, job).await?;
         let claim = match standing {
-            Standing::Ended => Claim::Ended,
+            Standing::Ended => ended(&mut tx, run).await?,
             Standing::Later(wait) => Claim::Later(wait),
             Standing::WithoutConnection => {
                 give_up_without_connection(&mut tx, job).await?;
                 reports::end_of_job(&mut tx, run).await?;
-                Claim::Ended
+                ended(&mut tx, run).await?
             }
             Standing::Free => take(&mut tx, job, lease).await?,
         };
@@ -52,6 +52,10 @@ impl PostgresRuns {
         .map_err(unavailable)?;
         Ok(renewed.rows_affected() == 1)
     }
+}
+
+async fn ended(tx: &mut Transaction<'static, Postgres>, run: Uuid) -> Result<Claim, StoreError> {
+    Ok(Claim::Ended { build_request: reports::open_request(tx, run).await? })
 }
 
 /// Whether a job can be begun.
@@ -120,8 +124,8 @@ async fn take(
         from app.tenant_oauth_connections as c
         where j.id = $1 and c.id = j.connection_id
         returning
-            j.run_id, j.tenant_id, j.attempt, j.stream, j.window_start, j.window_end,
-            j.manifest_path, c.id as connection_id, c.credential_id, c.platform, c.account_id,
+            j.run_id, j.tenant_id, j.attempt, j.failures, j.stream, j.window_start,
+            j.window_end, j.manifest_path, c.id as connection_id, c.credential_id, c.platform, c.account_id,
             c.name, c.manager_id, c.time_zone, c.currency as "currency!: String",
             c.history_loaded_at is not null as "has_history!""#,
         job.uuid(),
@@ -152,6 +156,7 @@ async fn take(
         account,
         stream,
         DateRange::new(row.window_start, row.window_end).map_err(corrupt)?,
-    );
+    )
+    .after_failures(u32::try_from(row.failures).map_err(corrupt)?);
     Ok(Claim::Claimed { job: Box::new(claimed), manifest: row.manifest_path })
 }

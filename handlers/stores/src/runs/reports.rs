@@ -118,7 +118,8 @@ impl JobStore for PostgresRuns {
         let reported = sqlx::query!(
             "update app.etl_jobs
             set
-                state = 'planned', lease_until = null, enqueued_at = null,
+                state = 'planned', failures = failures + 1, lease_until = null,
+                enqueued_at = null,
                 not_before = now() + make_interval(secs => $3),
                 error_code = $4, error_message = $5,
                 manifest_path = case when $6 then manifest_path end
@@ -192,7 +193,7 @@ pub(super) async fn end_of_job(
         // What is loaded is not kept waiting for an account that its platform has put off.
         let waits_for_others = jobs.ready == 0 && jobs.succeeded > 0;
         let build_request =
-            if waits_for_others { request_first_build(tx, run).await? } else { None };
+            if waits_for_others { request_early_build(tx, run).await? } else { None };
         return Ok(JobEnd { run: None, build_request });
     }
     let (state, code) = match (jobs.succeeded, jobs.failed) {
@@ -222,27 +223,58 @@ async fn request_build(tx: &mut Transaction<'static, Postgres>) -> Result<i64, S
         .map_err(unavailable)
 }
 
-/// Once for each run that still waits: its end asks again.
-async fn request_first_build(
+/// For a run that still waits: unless it has asked, and no build has begun since that could lack
+/// what the run has loaded. A build reads how far the loads have come after it has begun, so it
+/// has all that was reported before.
+async fn request_early_build(
     tx: &mut Transaction<'static, Postgres>,
     run: Uuid,
 ) -> Result<Option<i64>, StoreError> {
-    let asked = sqlx::query_scalar!(
-        r#"select build_request is not null as "asked!" from app.etl_run_history where id = $1"#,
+    let is_asked_for = sqlx::query_scalar!(
+        r#"select r.build_request is not null and not exists (
+            select from app.etl_jobs as j
+            where
+                j.run_id = r.id and j.state = 'succeeded'
+                and j.finished_at > (
+                    select max(b.started_at) from app.builds as b
+                    where b.request >= r.build_request and b.state <> 'failed'
+                )
+        ) as "is_asked_for!"
+        from app.etl_run_history as r where r.id = $1"#,
         run,
     )
     .fetch_one(&mut **tx)
     .await
     .map_err(unavailable)?;
-    if asked {
+    if is_asked_for {
         return Ok(None);
     }
     let request = request_build(tx).await?;
-    sqlx::query!("update app.etl_run_history set build_request = $2 where id = $1", run, request)
-        .execute(&mut **tx)
-        .await
-        .map_err(unavailable)?;
+    sqlx::query!(
+        "update app.etl_run_history set build_request = $2, data_version = null where id = $1",
+        run,
+        request,
+    )
+    .execute(&mut **tx)
+    .await
+    .map_err(unavailable)?;
     Ok(Some(request))
+}
+
+/// What the run has asked for and is not built yet.
+pub(super) async fn open_request(
+    tx: &mut Transaction<'static, Postgres>,
+    run: Uuid,
+) -> Result<Option<i64>, StoreError> {
+    sqlx::query_scalar!(
+        r#"select r.build_request as "request!"
+        from app.etl_run_history as r cross join app.build_state as b
+        where r.id = $1 and r.build_request > b.built"#,
+        run,
+    )
+    .fetch_optional(&mut **tx)
+    .await
+    .map_err(unavailable)
 }
 
 /// A job of the connection has been read and loaded, so its consent holds. If it was the last of
