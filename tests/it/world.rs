@@ -317,7 +317,7 @@ fn free_port() -> u16 {
 
 /// What `cargo xtask test` provides.
 #[expect(clippy::disallowed_methods, reason = "tests have no settings of their own")]
-fn provided(name: &str) -> String {
+pub(crate) fn provided(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`"))
 }
 

@@ -27,11 +27,12 @@ pub(crate) async fn dbt(workspace: &Workspace) -> anyhow::Result<Dbt> {
     Ok(Dbt { executable: venv.executable("dbt"), project: workspace.path("dbt") })
 }
 
-/// Installs the SQL linter, unless it is there already; answers its executable.
-pub(crate) async fn sqlfluff(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+/// Installs the linters of SQL, workflows and Bicep, unless they are there already; answers the
+/// executable of this name among them.
+pub(crate) async fn linter(workspace: &Workspace, name: &str) -> anyhow::Result<PathBuf> {
     let lock = "handlers/xtask/requirements-lint.txt";
-    let venv = ensure(workspace, "venv-lint", lock, "the SQL linter").await?;
-    Ok(venv.executable("sqlfluff"))
+    let venv = ensure(workspace, "venv-lint", lock, "the linters").await?;
+    Ok(venv.executable(name))
 }
 
 /// Installs the vendors' own clients, unless they are there already; answers the Python that

@@ -39,6 +39,10 @@ enum Step {
     Dbt,
     /// The SQL linter over dbt's models
     Sql,
+    /// actionlint and zizmor over GitHub's workflows
+    Workflows,
+    /// Every Bicep file parses
+    Bicep,
     /// `cargo test` over the whole workspace, with PostgreSQL and dbt
     Rust,
 }
@@ -79,6 +83,8 @@ pub(crate) async fn run(workspace: &Workspace, arguments: &Arguments) -> anyhow:
             Step::Documents => steps::documents(workspace),
             Step::Dbt => steps::dbt(workspace).await,
             Step::Sql => steps::sql(workspace).await,
+            Step::Workflows => steps::workflows(workspace).await,
+            Step::Bicep => steps::bicep(workspace).await,
             Step::Rust => steps::rust(workspace).await,
         };
         let outcome = Outcome::of(*step, started.elapsed(), result);

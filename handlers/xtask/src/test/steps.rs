@@ -76,13 +76,34 @@ const PARSE_SETTINGS: [(&str, &str); 5] = [
 ];
 
 pub(super) async fn sql(workspace: &Workspace) -> anyhow::Result<Counts> {
-    let sqlfluff = provision::sqlfluff(workspace).await?;
-    let mut command = Command::new(sqlfluff);
+    let mut command = Command::new(provision::linter(workspace, "sqlfluff").await?);
     command
         .args(["lint", "--disable-progress-bar", "--dialect", "postgres", "models"])
         // Its settings lie beside the project.
         .current_dir(workspace.path("dbt"));
     must_succeed("sqlfluff lint", command).await
+}
+
+/// GitHub's workflows, by two linters that need no network.
+pub(super) async fn workflows(workspace: &Workspace) -> anyhow::Result<Counts> {
+    let mut command = Command::new(provision::linter(workspace, "actionlint").await?);
+    command.current_dir(&workspace.root);
+    let counts = must_succeed("actionlint", command).await?;
+    let zizmor = provision::linter(workspace, "zizmor").await?;
+    if !zizmor.exists() {
+        say("zizmor needs Python 3.11 or newer; the workflows were linted without it.");
+        return Ok(counts);
+    }
+    let mut command = Command::new(zizmor);
+    command.args(["--offline", ".github/workflows"]).current_dir(&workspace.root);
+    Ok(counts.plus(must_succeed("zizmor", command).await?))
+}
+
+/// Every Bicep file parses.
+pub(super) async fn bicep(workspace: &Workspace) -> anyhow::Result<Counts> {
+    let mut command = Command::new(provision::linter(workspace, "python").await?);
+    command.arg("infra-bicep/check_syntax.py").current_dir(&workspace.root);
+    must_succeed("infra-bicep/check_syntax.py", command).await
 }
 
 /// All tests of the workspace, against a PostgreSQL begun anew and the real dbt.
