@@ -14,8 +14,8 @@ pub trait Warehouse: Send + Sync {
         extraction: &Extraction,
     ) -> Result<Option<Box<dyn Load>>, StoreError>;
 
-    /// Brings the warehouse's copy of the tenants' settings up to date; a tenant whose settings
-    /// differ counts as a change.
+    /// Brings the warehouse's copy of the tenants' settings up to date; a tenant whose
+    /// conversion actions differ counts as a change.
     async fn set_tenants(&self, tenants: &[TenantSettings]) -> Result<(), StoreError>;
 
     /// The newest change. All changes up to it are committed, and none of them can still come.

@@ -4,7 +4,7 @@ use sqlx::{Postgres, Transaction};
 
 use super::unavailable;
 
-/// One statement for all tenants; those whose settings are the same keep their change number.
+/// One statement for all tenants; those that count the same actions keep their change number.
 pub(super) async fn set(
     tx: &mut Transaction<'static, Postgres>,
     tenants: &[TenantSettings],
@@ -30,7 +30,11 @@ pub(super) async fn set(
         ),
 
         changed as (
-            select i.*
+            select
+                i.*,
+                case
+                    when s.meta_conversion_actions = i.meta_conversion_actions then s.change
+                end as kept
             from incoming as i
             left join raw.tenant_settings as s using (tenant_id)
             where
@@ -40,15 +44,17 @@ pub(super) async fn set(
         ),
 
         number as materialized (
-            select nextval('raw.change_sequence') as change where exists (select from changed)
+            select nextval('raw.change_sequence') as change
+            where exists (select from changed where kept is null)
         )
 
         insert into raw.tenant_settings (
             tenant_id, time_zone, reporting_currency, meta_conversion_actions, change
         )
         select
-            c.tenant_id, c.time_zone, c.reporting_currency, c.meta_conversion_actions, n.change
-        from changed as c cross join number as n
+            c.tenant_id, c.time_zone, c.reporting_currency, c.meta_conversion_actions,
+            coalesce(c.kept, n.change)
+        from changed as c left join number as n on true
         on conflict (tenant_id) do update set
             time_zone = excluded.time_zone,
             reporting_currency = excluded.reporting_currency,
