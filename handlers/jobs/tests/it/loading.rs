@@ -29,6 +29,13 @@ async fn stored(world: &World) -> i64 {
         .unwrap()
 }
 
+async fn account_name(world: &World) -> String {
+    sqlx::query_scalar("select account_name from raw.accounts")
+        .fetch_one(world.database.transform())
+        .await
+        .unwrap()
+}
+
 async fn change(world: &World) -> i64 {
     world.warehouse.newest_change().await.unwrap()
 }
@@ -117,7 +124,98 @@ async fn an_older_extraction_that_is_loaded_later_loses() {
 }
 
 #[tokio::test]
-async fn a_later_attempt_wins_over_one_that_finished_at_the_same_time() {
+async fn the_extraction_that_started_last_holds_a_day_however_late_another_finished() {
+    let window = days("2024-03-01", "2024-03-01");
+    let (old, new) = ([insight("2024-03-01", "1", "1.00")], [insight("2024-03-01", "1", "2.00")]);
+    for report_is_loaded_first in [true, false] {
+        let world = World::new().await;
+        // The platform took six hours to prepare the report.
+        let report = Landed {
+            finished_at: at("2024-03-03T12:30:00Z"),
+            account_name: "Old name",
+            ..Landed::insights(&world, window, MORNING, &old)
+        };
+        let quick = Landed::insights(&world, window, NOON, &new);
+        let in_order = if report_is_loaded_first { [report, quick] } else { [quick, report] };
+        for landed in in_order {
+            world.land_and_load(landed).await;
+        }
+        assert_eq!(visible(&world).await, ["2024-03-01 1 2.00"]);
+        assert_eq!(account_name(&world).await, "Shop");
+        let fresh: chrono::DateTime<chrono::Utc> =
+            sqlx::query_scalar("select extracted_at from raw.covered_days")
+                .fetch_one(world.database.transform())
+                .await
+                .unwrap();
+        assert_eq!(fresh, at(NOON));
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_as_its_newest_extraction_says() {
+    let world = World::new().await;
+    let window = days("2024-03-01", "2024-03-01");
+    for (read, name) in [(MORNING, "Old"), (NOON, "New"), ("2024-03-03T07:00:00Z", "Between")] {
+        let landed = Landed::insights(&world, window, read, &[]);
+        world.land_and_load(Landed { account_name: name, ..landed }).await;
+    }
+    assert_eq!(account_name(&world).await, "New");
+}
+
+#[tokio::test]
+async fn an_extraction_that_repeats_a_row_is_refused_and_leaves_nothing() {
+    let world = World::new().await;
+    let window = days("2024-03-01", "2024-03-02");
+    let traffic = |campaign: &str, sessions: &str| {
+        format!(
+            r#"{{"dimensionValues":[{{"value":"20240301"}},{{"value":"{campaign}"}}],"metricValues":[{{"value":"{sessions}"}}]}}"#
+        )
+    };
+    let google = |id: &str, day: &str| {
+        format!(r#"{{"campaign":{{"id":"{id}"}},"segments":{{"date":"{day}"}}}}"#)
+    };
+    let listed = |id: &str| format!(r#"{{"id":"{id}"}}"#);
+    // Two rows that differ, and a third that repeats the first with other figures or the same.
+    let cases = [
+        (
+            Stream::META_ADS_INSIGHTS_DAILY,
+            [
+                insight("2024-03-01", "1", "1.00"),
+                insight("2024-03-02", "1", "1.00"),
+                insight("2024-03-01", "1", "1.50"),
+            ],
+        ),
+        (Stream::META_ADS_CAMPAIGNS, [listed("1"), listed("2"), listed("1")]),
+        (
+            Stream::GOOGLE_ADS_CAMPAIGN_DAILY,
+            [google("1", "2024-03-01"), google("1", "2024-03-02"), google("1", "2024-03-01")],
+        ),
+        (
+            Stream::GOOGLE_ADS_CAMPAIGNS,
+            [google("1", "2024-03-01"), google("2", "2024-03-01"), google("1", "2024-03-01")],
+        ),
+        (
+            Stream::GOOGLE_ANALYTICS_TRAFFIC_DAILY,
+            [traffic("a", "1"), traffic("b", "1"), traffic("a", "2")],
+        ),
+    ];
+    for (stream, rows) in cases {
+        let before = change(&world).await;
+        let landed = Landed { stream, ..Landed::insights(&world, window, NOON, &rows) };
+        let extraction = world.land(landed.clone()).await;
+        let refused = jobs::load(&*world.raw, &*world.warehouse, &extraction).await.unwrap_err();
+        let told = format!("{refused:?}");
+        assert!(matches!(refused, LoadError::Warehouse(StoreError::Corrupt { .. })), "{told}");
+        assert!(told.contains("already exists"), "the operator is not told which: {told}");
+        assert_eq!(change(&world).await, before, "{stream:?}");
+        // Read again without it, the job goes through.
+        world.land_and_load(Landed { attempt: 2, rows: &rows[..2], ..landed }).await;
+        assert!(change(&world).await > before);
+    }
+}
+
+#[tokio::test]
+async fn a_later_attempt_wins_over_one_that_started_at_the_same_time() {
     let world = World::new().await;
     let window = days("2024-03-01", "2024-03-01");
     let (first, second) =
@@ -132,9 +230,9 @@ async fn a_later_attempt_wins_over_one_that_finished_at_the_same_time() {
 #[tokio::test]
 async fn a_snapshot_is_replaced_as_a_whole() {
     let world = World::new().await;
-    let snapshot = |finished: &str| Landed {
+    let snapshot = |read: &str| Landed {
         stream: Stream::META_ADS_CAMPAIGNS,
-        ..Landed::insights(&world, days("2024-03-03", "2024-03-03"), finished, &[])
+        ..Landed::insights(&world, days("2024-03-03", "2024-03-03"), read, &[])
     };
     let (old, new) =
         ([r#"{"id":"1"}"#.to_owned(), r#"{"id":"2"}"#.to_owned()], [r#"{"id":"2"}"#.to_owned()]);
@@ -205,23 +303,31 @@ async fn a_row_outside_its_window_is_refused_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn settings_count_as_a_change_only_when_they_change() {
+async fn settings_count_as_a_change_only_when_the_actions_change() {
     let world = World::new().await;
-    let settings = |actions: &[&str]| TenantSettings {
+    let settings_in = |time_zone: chrono_tz::Tz, actions: &[&str]| TenantSettings {
         tenant: world.tenant,
-        time_zone: chrono_tz::Europe::Amsterdam,
+        time_zone,
         reporting_currency: "EUR".parse().unwrap(),
         meta_conversion_actions: actions.iter().map(|&action| action.to_owned()).collect(),
     };
+    let settings = |actions: &[&str]| settings_in(chrono_tz::Europe::Amsterdam, actions);
     world.warehouse.set_tenants(&[settings(&["lead"])]).await.unwrap();
     let first = change(&world).await;
     world.warehouse.set_tenants(&[settings(&["lead"])]).await.unwrap();
     assert_eq!(change(&world).await, first);
+    let moved = settings_in(chrono_tz::Asia::Tokyo, &["lead"]);
+    world.warehouse.set_tenants(&[moved]).await.unwrap();
+    let zone: String = sqlx::query_scalar("select time_zone from raw.tenant_settings")
+        .fetch_one(world.database.transform())
+        .await
+        .unwrap();
+    assert_eq!((zone.as_str(), change(&world).await), ("Asia/Tokyo", first));
     world.warehouse.set_tenants(&[settings(&["lead", "purchase"])]).await.unwrap();
     assert!(change(&world).await > first);
 }
 
-/// (first day, length, when it finished, which attempt at loading) of extractions in March.
+/// (first day, length, when it started) of extractions in March.
 fn extraction() -> impl Strategy<Value = (u32, u32, u32)> {
     (1_u32..10, 1_u32..8, 0_u32..1_000)
 }
@@ -229,7 +335,7 @@ fn extraction() -> impl Strategy<Value = (u32, u32, u32)> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
 
-    /// Whatever the order of loads, each day shows the rows of the extraction that finished last
+    /// Whatever the order of loads, each day shows the rows of the extraction that started last
     /// among those that cover it.
     #[test]
     fn any_order_of_loads_shows_the_newest(
@@ -240,7 +346,7 @@ proptest! {
             let world = World::new().await;
             let mut expected = std::collections::BTreeMap::new();
             for (number, (first, length, minute)) in extractions.iter().enumerate() {
-                let finished = at(MORNING) + chrono::TimeDelta::minutes(i64::from(*minute));
+                let started = at(MORNING) + chrono::TimeDelta::minutes(i64::from(*minute));
                 let window = days(
                     &format!("2024-03-{first:02}"),
                     &format!("2024-03-{:02}", first + length - 1),
@@ -250,11 +356,11 @@ proptest! {
                     .map(|day| insight(&day.to_string(), &number.to_string(), "1"))
                     .collect();
                 let landed = Landed {
-                    finished_at: finished,
+                    started_at: started,
                     ..Landed::insights(&world, window, MORNING, &rows)
                 };
                 let extraction = world.land_and_load(landed).await;
-                let newness = (finished, extraction.path().job);
+                let newness = (started, extraction.path().job);
                 for day in window.days() {
                     let newest = expected.entry(day).or_insert((newness, number));
                     *newest = (*newest).max((newness, number));

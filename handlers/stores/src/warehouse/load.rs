@@ -11,6 +11,9 @@ use super::{lock_changes, unavailable};
 /// The COPY text that is gathered before it is sent.
 const SEND_AT: usize = 1 << 20;
 
+/// SQLSTATE.
+const UNIQUE_VIOLATION: &str = "23505";
+
 /// One transaction: nothing is seen before its end.
 pub(super) struct PostgresLoad {
     tx: Transaction<'static, Postgres>,
@@ -91,6 +94,7 @@ impl Load for PostgresLoad {
                 replace_snapshot(&mut self.tx, &self.extraction, change).await?;
             }
         }
+        describe_account(&mut self.tx, &self.extraction).await?;
         delete_superseded(&mut self.tx, &self.extraction).await?;
         self.tx.commit().await.map_err(unavailable)
     }
@@ -107,9 +111,10 @@ async fn record(
         "insert into raw.extractions (
             job_id, attempt, tenant_id, platform, account_id, account_name, account_time_zone,
             account_currency, stream, window_start, window_end, row_count, sampled, thresholded,
-            other_row, truncated, manifest_path, extracted_at, change
+            other_row, truncated, manifest_path, started_at, extracted_at, change
         ) values (
-            $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19
+            $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+            $20
         )",
         path.job.uuid(),
         attempt(extraction),
@@ -128,6 +133,7 @@ async fn record(
         manifest.quality.other_row,
         manifest.quality.truncated,
         path.manifest(),
+        manifest.started_at,
         manifest.finished_at,
         change,
     )
@@ -137,8 +143,9 @@ async fn record(
     Ok(())
 }
 
-/// Each day of the window belongs to the extraction that finished last, whether or not it has
-/// rows of that day. Of two that finished at once, the later attempt or job wins.
+/// Each day of the window belongs to the extraction that started last, whether or not it has
+/// rows of that day: one that began earlier may hold older figures, however late it finished. Of
+/// two that started at once, the later job or attempt wins.
 async fn cover_days(
     tx: &mut Transaction<'static, Postgres>,
     extraction: &Extraction,
@@ -147,19 +154,21 @@ async fn cover_days(
     let (path, manifest) = (extraction.path(), extraction.manifest());
     sqlx::query!(
         "insert into raw.covered_days as c (
-            tenant_id, platform, account_id, stream, day, job_id, attempt, extracted_at, change
+            tenant_id, platform, account_id, stream, day, job_id, attempt, started_at, extracted_at,
+            change
         )
-        select $1, $2, $3, $4, days.day::date, $7, $8, $9, $10
+        select $1, $2, $3, $4, days.day::date, $7, $8, $9, $10, $11
         from generate_series($5::date::timestamp, $6::date::timestamp, interval '1 day')
             as days (day)
         on conflict (tenant_id, platform, account_id, stream, day) do update set
             job_id = excluded.job_id,
             attempt = excluded.attempt,
+            started_at = excluded.started_at,
             extracted_at = excluded.extracted_at,
             change = excluded.change
         where
-            (c.extracted_at, c.job_id, c.attempt)
-            < (excluded.extracted_at, excluded.job_id, excluded.attempt)",
+            (c.started_at, c.job_id, c.attempt)
+            < (excluded.started_at, excluded.job_id, excluded.attempt)",
         path.tenant.uuid(),
         path.platform.code(),
         path.account_id,
@@ -168,6 +177,7 @@ async fn cover_days(
         manifest.window_end,
         path.job.uuid(),
         attempt(extraction),
+        manifest.started_at,
         manifest.finished_at,
         change,
     )
@@ -185,24 +195,64 @@ async fn replace_snapshot(
     let (path, manifest) = (extraction.path(), extraction.manifest());
     sqlx::query!(
         "insert into raw.snapshots as s (
-            tenant_id, platform, account_id, stream, job_id, attempt, extracted_at, change
-        ) values ($1, $2, $3, $4, $5, $6, $7, $8)
+            tenant_id, platform, account_id, stream, job_id, attempt, started_at, extracted_at,
+            change
+        ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         on conflict (tenant_id, platform, account_id, stream) do update set
             job_id = excluded.job_id,
             attempt = excluded.attempt,
+            started_at = excluded.started_at,
             extracted_at = excluded.extracted_at,
             change = excluded.change
         where
-            (s.extracted_at, s.job_id, s.attempt)
-            < (excluded.extracted_at, excluded.job_id, excluded.attempt)",
+            (s.started_at, s.job_id, s.attempt)
+            < (excluded.started_at, excluded.job_id, excluded.attempt)",
         path.tenant.uuid(),
         path.platform.code(),
         path.account_id,
         path.stream,
         path.job.uuid(),
         attempt(extraction),
+        manifest.started_at,
         manifest.finished_at,
         change,
+    )
+    .execute(&mut **tx)
+    .await
+    .map_err(unavailable)?;
+    Ok(())
+}
+
+/// Keeps what the account's newest extraction says of the account.
+async fn describe_account(
+    tx: &mut Transaction<'static, Postgres>,
+    extraction: &Extraction,
+) -> Result<(), StoreError> {
+    let (path, manifest) = (extraction.path(), extraction.manifest());
+    sqlx::query!(
+        "insert into raw.accounts as a (
+            tenant_id, platform, account_id, account_name, account_time_zone, account_currency,
+            job_id, attempt, started_at
+        ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        on conflict (tenant_id, platform, account_id) do update set
+            account_name = excluded.account_name,
+            account_time_zone = excluded.account_time_zone,
+            account_currency = excluded.account_currency,
+            job_id = excluded.job_id,
+            attempt = excluded.attempt,
+            started_at = excluded.started_at
+        where
+            (a.started_at, a.job_id, a.attempt)
+            < (excluded.started_at, excluded.job_id, excluded.attempt)",
+        path.tenant.uuid(),
+        path.platform.code(),
+        path.account_id,
+        manifest.account_name,
+        manifest.account_time_zone.name(),
+        manifest.account_currency.as_str(),
+        path.job.uuid(),
+        attempt(extraction),
+        manifest.started_at,
     )
     .execute(&mut **tx)
     .await
@@ -256,13 +306,14 @@ fn attempt(extraction: &Extraction) -> i32 {
     i32::try_from(extraction.path().attempt).unwrap_or(i32::MAX)
 }
 
-/// A row that PostgreSQL will not take (SQLSTATE class 22, data exception) will never be taken.
+/// A row that PostgreSQL will not take will never be taken: one that is no data (SQLSTATE class
+/// 22), or that repeats another of its extraction (23505, unique violation).
 fn refused(error: sqlx::Error) -> StoreError {
-    let data_exception = error
+    let never_taken = error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code)
-        .is_some_and(|code| code.starts_with("22"));
-    if data_exception {
+        .is_some_and(|code| code.starts_with("22") || code == UNIQUE_VIOLATION);
+    if never_taken {
         StoreError::Corrupt { what: "the extraction", source: Box::new(error) }
     } else {
         unavailable(error)
