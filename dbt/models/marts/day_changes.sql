@@ -5,7 +5,7 @@ select
     days.platform,
     days.account_id,
     days.stream,
-    days.date,
+    days.day as date,
     days.extracted_at,
     -- Meta's days also change when the tenant chooses other conversions
     case
@@ -13,6 +13,6 @@ select
             then greatest(days.change, coalesce(settings.change, 0))
         else days.change
     end as change
-from {{ ref('stg_pipeline__covered_days') }} as days
+from {{ source('raw', 'covered_days') }} as days
 left join {{ source('raw', 'tenant_settings') }} as settings
     on days.tenant_id = settings.tenant_id

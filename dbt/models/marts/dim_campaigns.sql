@@ -17,18 +17,24 @@ listed as (
 
 ),
 
-last_days as (
+-- A deleted campaign leaves Meta's list, but its spend stays. Of all facts only these are grouped
+-- and looked up.
+last_unlisted_days as (
 
     select
-        tenant_id,
-        campaign_key,
-        max(date) as date
-    from {{ ref('fact_ad_performance') }}
-    group by tenant_id, campaign_key
+        facts.tenant_id,
+        facts.campaign_key,
+        max(facts.date) as date
+    from {{ ref('fact_ad_performance') }} as facts
+    left join listed
+        on
+            facts.tenant_id = listed.tenant_id
+            and facts.campaign_key = listed.campaign_key
+    where listed.campaign_key is null
+    group by facts.tenant_id, facts.campaign_key
 
 ),
 
--- a deleted campaign leaves Meta's list, but its spend stays
 unlisted as (
 
     select
@@ -42,17 +48,12 @@ unlisted as (
         null::text as status,
         null::numeric(38, 9) as budget,
         facts.currency_code
-    from last_days
+    from last_unlisted_days
     inner join {{ ref('fact_ad_performance') }} as facts
         on
-            last_days.tenant_id = facts.tenant_id
-            and last_days.date = facts.date
-            and last_days.campaign_key = facts.campaign_key
-    left join listed
-        on
-            last_days.tenant_id = listed.tenant_id
-            and last_days.campaign_key = listed.campaign_key
-    where listed.campaign_key is null
+            last_unlisted_days.tenant_id = facts.tenant_id
+            and last_unlisted_days.date = facts.date
+            and last_unlisted_days.campaign_key = facts.campaign_key
 
 )
 

@@ -3,5 +3,5 @@
     -- distinct first: that much is cheap, and leaves little to compare
     select distinct tenant_id, platform, account_id, date from {{ model }}
     except
-    select tenant_id, platform, account_id, date from {{ covered }}
+    select tenant_id, platform, account_id, day from {{ covered }}
 {% endtest %}
