@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use futures_util::{Stream, StreamExt};
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -26,8 +27,12 @@ const MAX_BODY: usize = 1 << 20;
 /// How long a body may take to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(20);
 
-/// How long a connection may stay open without the whole head of a request.
+/// How long a public connection may stay open without the whole head of a request.
 const HEAD_DEADLINE: Duration = Duration::from_secs(15);
+
+/// The same for a host on this machine, which keeps connections for its next call: one that is
+/// closed just then would cost it that call.
+const HOST_HEAD_DEADLINE: Duration = Duration::from_hours(1);
 
 /// How long running requests may take once the listener is to stop.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
@@ -52,7 +57,10 @@ impl Server {
             listener: TcpListener::bind(address).await?,
             slot,
             surface,
-            head_deadline: HEAD_DEADLINE,
+            head_deadline: match surface {
+                Surface::Public => HEAD_DEADLINE,
+                Surface::Triggers | Surface::Both => HOST_HEAD_DEADLINE,
+            },
             drain_deadline: DRAIN_DEADLINE,
         })
     }
@@ -78,7 +86,19 @@ impl Server {
                 }
             })
             .boxed();
-        let service = TowerToHyperService::new(warp::service(routes));
+        let routes = TowerToHyperService::new(warp::service(routes));
+        let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            let routes = routes.clone();
+            async move {
+                // `GET health` and `CONNECT host:1` name no path, and warp would panic.
+                if request.uri().path_and_query().is_none() {
+                    let detail = "the request names no path: it begins with a slash";
+                    let problem = Problem::bad_request("no_path", "path", detail);
+                    return Ok(problem.into_reply().into_response());
+                }
+                routes.call(request).await
+            }
+        });
         // HTTP/2 is left to whatever ends TLS before us: telling the two apart has no deadline.
         let mut protocol = auto::Builder::new(TokioExecutor::new()).http1_only();
         protocol.http1().timer(TokioTimer::new()).header_read_timeout(head_deadline);
@@ -185,6 +205,17 @@ mod tests {
         let server = Server::bind(address, Surface::Public, AppSlot::starting().1).await.unwrap();
         let address = server.address().unwrap();
         (Server { head_deadline, drain_deadline, ..server }, address)
+    }
+
+    #[tokio::test]
+    async fn a_request_without_a_path_is_answered() {
+        let (server, address) = server(PATIENCE, PATIENCE).await;
+        tokio::spawn(server.run(std::future::pending()));
+        for head in ["GET health HTTP/1.1", "CONNECT a:1 HTTP/1.1", "POST x HTTP/1.1"] {
+            let request = format!("{head}\r\nhost: x\r\nconnection: close\r\n\r\n");
+            let answer = read_to_the_end(send(address, &request).await).await;
+            assert!(answer.starts_with("HTTP/1.1 400 "), "{head}: {answer:?}");
+        }
     }
 
     async fn send(address: SocketAddr, text: &str) -> TcpStream {
