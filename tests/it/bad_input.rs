@@ -116,7 +116,7 @@ async fn people_cannot_sign_in_with_nonsense() {
     for token in ["", "x", "AAAA", "'; drop table app.users; --"] {
         let body = json!({"refresh_token": token});
         let answer = world.call("POST", "/auth/refresh", None, Some(&body)).await;
-        assert!([400, 401].contains(&answer.status.as_u16()), "{token}: {:?}", answer);
+        assert!([400, 401].contains(&answer.status.as_u16()), "{token}: {answer:?}");
     }
 }
 

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::world::{Tenant, World};
+use crate::world::{Tenant, World, tell};
 
 /// What dbt builds, and the columns of it that say when rather than what.
 const MARTS: &[&str] =
@@ -25,7 +25,7 @@ async fn marts(world: &World, tenants: &[&Tenant]) -> String {
             ));
             let rows = sqlx::query(query).fetch_all(world.database.owner()).await.expect("a mart");
             assert!(!rows.is_empty(), "{schema}.{mart} is empty");
-            all.push_str(&format!("{schema}.{mart}\n"));
+            all.extend([schema, ".", mart, "\n"]);
             for row in rows {
                 all.push_str(row.get(0));
                 all.push('\n');
@@ -97,7 +97,7 @@ async fn d5_the_same_run_twice_and_a_run_cut_in_two_leave_equal_marts() {
     cut.synced(&bluebird, &[]);
     let mended = marts(&cut, &[&northwind, &bluebird]).await;
     assert!(once == mended, "a run cut in two left other marts than a whole one");
-    println!("d5: {} bytes of marts, equal", once.len());
+    tell(&format!("d5: {} bytes of marts, equal", once.len()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,7 +124,7 @@ async fn f1_killed_anywhere_nothing_is_lost_and_nothing_doubled() {
             assert!(now == whole, "after kill {case} at {after:?} the marts differ");
         }
     }
-    println!("f1: {cases} kills, 0 rows lost, 0 doubled");
+    tell(&format!("f1: {cases} kills, 0 rows lost, 0 doubled"));
 }
 
 fn seconds(report: &serde_json::Value, name: &str) -> f64 {

@@ -1,5 +1,6 @@
 //! The custom handler, called in the Functions host's own bytes.
 
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -42,7 +43,7 @@ impl Handler {
     /// Sends bytes and reads the answer: its status and its body.
     fn exchange(&self, request: &[u8]) -> (u16, Value) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("a connection");
-        stream.set_read_timeout(Some(Duration::from_secs(120))).expect("a timeout");
+        stream.set_read_timeout(Some(Duration::from_mins(2))).expect("a timeout");
         stream.write_all(request).expect("the request is taken");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("the answer ends");
@@ -58,7 +59,7 @@ impl Handler {
         let mut chunks = String::new();
         for chunk in body.as_bytes().chunks(1_000) {
             let text = std::str::from_utf8(chunk).expect("the fixtures are ASCII");
-            chunks.push_str(&format!("{:x}\r\n{text}\r\n", chunk.len()));
+            write!(chunks, "{:x}\r\n{text}\r\n", chunk.len()).expect("a string takes it");
         }
         let request = format!(
             "POST /{function} HTTP/1.1\r\n\

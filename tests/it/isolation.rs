@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::world::{PASSWORD, Tenant, World, text};
+use crate::world::{PASSWORD, Tenant, World, tell, text};
 
 /// Whom a role is played by, and their token.
 struct Player {
@@ -90,7 +90,7 @@ async fn b3_every_route_asks_for_the_registrys_access() {
             checks += 1;
         }
     }
-    println!("b3: {checks} calls, every route of the registry");
+    tell(&format!("b3: {checks} calls, every route of the registry"));
 }
 
 /// Tokens that must open nothing.
@@ -169,7 +169,7 @@ async fn b3_another_tenants_id_is_not_found_and_its_rows_are_not_listed() {
         }
     }
     assert_eq!(ids_of(&world, &theirs).await, foreign, "something of the other tenant changed");
-    println!("b3: {checks} pairs of route and foreign id");
+    tell(&format!("b3: {checks} pairs of route and foreign id"));
 }
 
 /// Everything of a tenant that has an id, read through the API as itself.
