@@ -24,8 +24,9 @@ const DATABASE: &str = "marketing_iq";
 /// What the simulators take when no CSV is named.
 const SAMPLE: &str = "handlers/simulators/data/meta_sample.csv";
 
-/// History that is read at least, in days.
-const LEAST_HISTORY: u32 = 90;
+/// History that is read at least, in days: all that the simulators make up, which is 90 days up
+/// to the day before the demo's today, wherever on earth an account's today is.
+const LEAST_HISTORY: u32 = 92;
 
 /// No platform keeps more, and no question to the API may ask for more.
 const MOST_HISTORY: u32 = 1_100;
