@@ -24,9 +24,12 @@ const DATABASE: &str = "marketing_iq";
 /// What the simulators take when no CSV is named.
 const SAMPLE: &str = "handlers/simulators/data/meta_sample.csv";
 
-/// History that is read at least, in days: all that the simulators make up, which is 90 days up
-/// to the day before the demo's today, wherever on earth an account's today is.
-const LEAST_HISTORY: u32 = 92;
+/// History that the simulators make up at least, in days.
+const LEAST_HISTORY: u32 = 90;
+
+/// Their history ends on the day before the demo's today, wherever on earth an account's today is:
+/// as many days more are read, so that none of it is missed.
+const DAYS_SINCE_HISTORY: u32 = 2;
 
 /// No platform keeps more, and no question to the API may ask for more.
 const MOST_HISTORY: u32 = 1_100;
@@ -163,7 +166,7 @@ fn settings(
 ) -> Vec<(&'static str, String)> {
     let mut settings = vec![
         ("MIQ_DATA_DIR", folder.join("data").display().to_string()),
-        ("MIQ_BACKFILL_DAYS", history.to_string()),
+        ("MIQ_BACKFILL_DAYS", (history + DAYS_SINCE_HISTORY).to_string()),
         ("MIQ_DBT", dbt.executable.display().to_string()),
         ("MIQ_DBT_PROJECT", dbt.project.display().to_string()),
     ];
