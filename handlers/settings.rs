@@ -1,6 +1,7 @@
 //! Every setting, in one place: read from the environment, checked together, documented in
 //! `docs/settings.md`. A fault names the setting and the remedy; all faults are told at once.
 
+mod backends;
 mod read;
 
 use std::net::SocketAddr;
@@ -14,11 +15,15 @@ use domain::registry::{DEFAULT_SCHEDULE, FUNCTIONS, Trigger};
 use secrecy::SecretString;
 use url::Url;
 
+pub(crate) use backends::{
+    AzureSignIn, BackendChoices, Dbt, QueueChoice, RawStoreChoice, SecretsChoice, TransformerChoice,
+};
 pub(crate) use read::Reader;
 
 /// What the binary was told.
 pub(crate) struct Settings {
-    /// What the embedded defaults keep: raw store, secrets, keys, dbt's working files.
+    /// What the embedded defaults keep: raw store, secrets, keys, dbt's working files. Made when
+    /// the first of them is chosen.
     pub data_dir: PathBuf,
     /// Where `serve` listens for the public.
     pub listen: SocketAddr,
@@ -30,7 +35,7 @@ pub(crate) struct Settings {
     /// How much history a new connection reads, in days.
     pub backfill_days: u32,
     pub databases: Databases,
-    pub dbt: Dbt,
+    pub backends: BackendChoices,
     pub platforms: PlatformConfig,
     pub schedules: Vec<(Platform, String)>,
 }
@@ -41,18 +46,6 @@ pub(crate) struct Databases {
     pub transform: SecretString,
     pub api: SecretString,
 }
-
-/// The transformation: dbt Core as a child process.
-pub(crate) struct Dbt {
-    pub command: PathBuf,
-    pub project: PathBuf,
-    /// What dbt is let see of the environment.
-    pub environment: Vec<(String, String)>,
-}
-
-/// Where programs, homes, scratch files, languages and certificates are, and how dbt connects.
-const SEEN_BY_DBT: &[&str] =
-    &["PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "MIQ_DBT_SSLMODE"];
 
 impl Settings {
     /// Reads all settings; on failure every fault at once.
@@ -72,14 +65,7 @@ impl Settings {
         });
         let backfill_days = reader.parsed_or("MIQ_BACKFILL_DAYS", "90", "a number of days");
         let databases = databases(reader);
-        let dbt = Dbt {
-            command: reader.path_or("MIQ_DBT", "dbt"),
-            project: reader.path_or("MIQ_DBT_PROJECT", "dbt"),
-            environment: SEEN_BY_DBT
-                .iter()
-                .filter_map(|name| Some(((*name).to_owned(), reader.optional(name)?)))
-                .collect(),
-        };
+        let backends = BackendChoices::read(reader);
         let platforms = platforms(reader);
         let schedules = schedules(reader);
         Some(Self {
@@ -93,7 +79,7 @@ impl Settings {
             },
             backfill_days: backfill_days?,
             databases: databases?,
-            dbt,
+            backends: backends?,
             platforms: platforms?,
             schedules,
         })

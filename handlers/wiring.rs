@@ -19,7 +19,7 @@ use stores::{
     signing_key,
 };
 
-use crate::settings::Settings;
+use crate::settings::{Settings, TransformerChoice};
 
 /// Connections of the roles that serve people and jobs; few, for several processes may share a
 /// small database.
@@ -146,12 +146,15 @@ impl Backends {
 }
 
 fn dbt(settings: &Settings) -> anyhow::Result<DbtProcess> {
+    let TransformerChoice::Process(dbt) = &settings.backends.transformer else {
+        anyhow::bail!("not wired")
+    };
     Ok(DbtProcess {
-        dbt: settings.dbt.command.clone(),
-        project_dir: settings.dbt.project.clone(),
+        dbt: dbt.command.clone(),
+        project_dir: dbt.project.clone(),
         work_dir: settings.data_dir.join("dbt"),
         connection: DbtConnection::from_url(&settings.databases.transform)?,
-        environment: settings.dbt.environment.clone(),
+        environment: dbt.environment.clone(),
         timeout: BUILD_TIMEOUT,
     })
 }

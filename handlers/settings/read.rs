@@ -64,13 +64,25 @@ impl<'a> Reader<'a> {
         self.optional(name).map(SecretString::from)
     }
 
-    pub(crate) fn required_secret(&mut self, name: &str) -> Option<SecretString> {
+    pub(crate) fn required(&mut self, name: &str) -> Option<String> {
         let before = self.faults.len();
-        let value = self.optional_secret(name);
+        let value = self.optional(name);
         if value.is_none() && self.faults.len() == before {
             self.faults.push(format!("{name} is not set; docs/settings.md says what it holds"));
         }
         value
+    }
+
+    pub(crate) fn required_secret(&mut self, name: &str) -> Option<SecretString> {
+        self.required(name).map(SecretString::from)
+    }
+
+    /// One of `known` words.
+    pub(crate) fn choice(&mut self, name: &str, default: &str, known: &[&str]) -> Option<String> {
+        let text = self.optional(name).unwrap_or_else(|| default.to_owned());
+        self.check(name, &text, &known.join(" or "), |text| {
+            known.contains(&text).then(|| text.to_owned())
+        })
     }
 
     /// A PostgreSQL URL of this role, or of `role.project` as some poolers name it. Any other
