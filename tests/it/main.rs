@@ -8,5 +8,6 @@ mod functions;
 mod isolation;
 mod models;
 mod people;
+mod structure;
 mod truth;
 mod world;
