@@ -12,6 +12,7 @@ use connectors::{Endpoints, OAuthClient, PlatformConfig, Timing};
 use domain::Platform;
 use domain::ports::SignUpPolicy;
 use domain::registry::{DEFAULT_SCHEDULE, FUNCTIONS, Trigger};
+use host::Schedule;
 use secrecy::SecretString;
 use url::Url;
 
@@ -81,7 +82,7 @@ impl Settings {
             databases: databases?,
             backends: backends?,
             platforms: platforms?,
-            schedules,
+            schedules: schedules?,
         })
     }
 }
@@ -152,16 +153,21 @@ fn endpoints(reader: &mut Reader<'_>) -> Option<Endpoints> {
 }
 
 /// A timer's schedule is read by the Functions host in Azure, by the embedded host here.
-fn schedules(reader: &mut Reader<'_>) -> Vec<(Platform, String)> {
-    FUNCTIONS
-        .iter()
-        .filter_map(|function| match function.trigger {
-            Trigger::Timer(timer) => Some(timer),
-            Trigger::Queue(_) | Trigger::Http(_) => None,
-        })
+fn schedules(reader: &mut Reader<'_>) -> Option<Vec<(Platform, String)>> {
+    let timers = FUNCTIONS.iter().filter_map(|function| match function.trigger {
+        Trigger::Timer(timer) => Some(timer),
+        Trigger::Queue(_) | Trigger::Http(_) => None,
+    });
+    // Each is looked at, so that all faults are told.
+    let read: Vec<_> = timers
         .map(|timer| {
-            let schedule = reader.optional(timer.schedule_setting);
-            (timer.platform, schedule.unwrap_or_else(|| DEFAULT_SCHEDULE.to_owned()))
+            let name = timer.schedule_setting;
+            let text = reader.optional(name).unwrap_or_else(|| DEFAULT_SCHEDULE.to_owned());
+            let expected = "six fields of a schedule in UTC, such as 0 */30 * * * *";
+            reader.check(name, &text, expected, |text| {
+                text.parse::<Schedule>().ok().map(|_| (timer.platform, text.to_owned()))
+            })
         })
-        .collect()
+        .collect();
+    read.into_iter().collect()
 }

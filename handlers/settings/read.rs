@@ -158,6 +158,7 @@ mod tests {
             ("MIQ_LISTEN", "nowhere"),
             ("MIQ_SIGNUP", "everyone"),
             ("MIQ_GOOGLE_ADS_URL", "ftp://example.com"),
+            ("MIQ_SCHEDULE_META_ADS", "every half hour"),
         ]);
         for name in [
             "MIQ_DATABASE_APP_URL",
@@ -166,11 +167,12 @@ mod tests {
             "MIQ_LISTEN",
             "MIQ_SIGNUP",
             "MIQ_GOOGLE_ADS_URL",
+            "MIQ_SCHEDULE_META_ADS",
         ] {
             let naming = told.iter().filter(|fault| fault.starts_with(name)).count();
             assert_eq!(naming, 1, "{name} in {told:?}");
         }
-        assert_eq!(told.len(), 6, "{told:?}");
+        assert_eq!(told.len(), 7, "{told:?}");
         assert!(!format!("{told:?}").contains("hunter2"), "a password is shown");
     }
 

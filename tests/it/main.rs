@@ -6,6 +6,7 @@ mod exactly_once;
 mod failed_build;
 mod functions;
 mod isolation;
+mod marts;
 mod models;
 mod people;
 mod structure;
