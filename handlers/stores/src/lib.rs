@@ -5,6 +5,7 @@
 //! checked [`domain::TenantScope`]; PostgreSQL enforces the same once more.
 
 mod audit;
+mod cache_redis;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod connections;
@@ -36,6 +37,7 @@ pub mod testing;
 mod transform;
 mod warehouse;
 
+pub use cache_redis::RedisCache;
 pub use connections::PostgresConnections;
 pub use database::{DatabaseUrls, ScopedPool, connect, unavailable};
 pub use health::DatabaseProbe;

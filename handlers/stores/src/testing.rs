@@ -135,6 +135,21 @@ pub fn server_url() -> SecretString {
     SecretString::from(url)
 }
 
+/// The URL of a Redis server for tests, without TLS.
+///
+/// # Panics
+/// If it is not set.
+#[expect(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+pub fn redis_url() -> Url {
+    let url = std::env::var("MIQ_TEST_REDIS_URL").unwrap_or_else(|_| {
+        panic!(
+            "MIQ_TEST_REDIS_URL is not set. `cargo xtask test` starts redis-server and sets it; \
+             to run one test by hand, set it to a URL such as redis://127.0.0.1:6379/"
+        )
+    });
+    url.parse().expect("MIQ_TEST_REDIS_URL is a URL")
+}
+
 /// URLs of every role for `database` on the test server.
 pub fn urls(server: &SecretString, database: &str) -> DatabaseUrls {
     let as_role = |login: Option<(&str, &str)>| {

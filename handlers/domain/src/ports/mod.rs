@@ -12,6 +12,7 @@ mod run_history;
 mod runs;
 mod secrets;
 mod serving;
+mod shared_cache;
 mod tenants;
 mod transform;
 mod triggers;
@@ -45,6 +46,7 @@ pub use serving::{
     DayRow, Granularity, InCurrency, Metrics, MetricsQuery, Overview, OverviewQuery, Performance,
     PerformanceQuery, PlatformOverview, PlatformQuality, PlatformRow, Platforms, Served, Serving,
 };
+pub use shared_cache::SharedCache;
 pub use tenants::{
     Member, NewInvitation, NewTenant, OpenInvitation, People, Tenant, TenantChange, Tenants,
 };

@@ -5,7 +5,9 @@
 mod queue;
 mod raw_store;
 mod secrets;
+mod shared_cache;
 
 pub use queue::queue;
 pub use raw_store::raw_store;
 pub use secrets::secrets;
+pub use shared_cache::shared_cache;
