@@ -19,11 +19,17 @@ param operatorEmail string
 @description('Required. Origins of browsers that may call the API, such as https://dashboards.example.com.')
 param corsOrigins array
 
-@description('Required. The Google OAuth client id.')
-param googleClientId string
+@description('Optional. Whether only what programs need is created, and not the programs. The first deployment sets this: the app and the dbt job want secrets in the vault and an image in the registry.')
+param foundationOnly bool = false
 
-@description('Required. The Meta app id.')
-param metaAppId string
+@description('Optional. The Google OAuth client id. Empty: no Google Ads and no Google Analytics.')
+param googleClientId string = ''
+
+@description('Optional. Whether the secret google-developer-token is sent to Google Ads, which has ignored it since September 2026.')
+param useDeveloperToken bool = false
+
+@description('Optional. The Meta app id. Empty: no Meta Ads.')
+param metaAppId string = ''
 
 @description('Optional. The public address of the API, with https and a closing slash. Empty: the one that Azure gives.')
 param publicUrl string = ''
@@ -35,6 +41,20 @@ param publicUrl string = ''
   'closed'
 ])
 param signup string = 'invite'
+
+@description('Optional. Days of history that a new connection reads.')
+@minValue(1)
+@maxValue(1110)
+param backfillDays int = 90
+
+@description('Optional. What is logged, as MIQ_LOG takes it.')
+param logFilter string = 'info'
+
+@description('Optional. Days after which raw extractions move to the cool tier; 0 means never.')
+param rawCoolAfterDays int = 30
+
+@description('Optional. Days after which raw extractions are deleted; 0 means never. What was loaded does not need them.')
+param rawDeleteAfterDays int = 0
 
 @description('Optional. Private endpoints instead of service endpoints: about 42 US dollars a month more.')
 param usePrivateEndpoints bool = false
@@ -56,8 +76,8 @@ param alwaysReadyHttp int = 0
 @description('Optional. What a month may cost before the operators are told.')
 param monthlyBudget int = 50
 
-@description('Optional. The first day of the month that the budget begins in.')
-param budgetStart string = utcNow('yyyy-MM-01')
+@description('Required. The first day of the month of the first deployment, as YYYY-MM-01. Azure refuses to change it afterwards.')
+param budgetStart string
 
 @description('Optional. The tag of the dbt image, with its colon, or its digest, with its @.')
 param transformImageTag string = ':latest'
@@ -70,6 +90,8 @@ param tags object = {}
 var unique = uniqueString(resourceGroup().id, deploymentName)
 var prefix = 'miq-${deploymentName}'
 var compactPrefix = take('miq${deploymentName}${unique}', 22)
+// The host name has to be unique in all of Azure.
+var appName = '${prefix}-${take(unique, 6)}'
 var packageContainer = 'app-package'
 var rawContainer = 'raw'
 var jobQueues = [
@@ -82,6 +104,12 @@ var timers = [
   'ExtractGoogleAds'
   'ExtractMetaAds'
   'ExtractGoogleAnalytics'
+]
+var workers = [
+  'RunGoogleAdsJob'
+  'RunMetaAdsJob'
+  'RunGoogleAnalyticsJob'
+  'RunTransform'
 ]
 var appSubnets = [
   network.outputs.appSubnetId
@@ -119,9 +147,6 @@ module hostStorage 'modules/storage.bicep' = {
     location: location
     name: '${compactPrefix}h'
     tags: tags
-    containers: [
-      packageContainer
-    ]
     subnetIds: appSubnets
     privateOnly: usePrivateEndpoints
     workspaceId: monitoring.outputs.workspaceId
@@ -139,7 +164,24 @@ module dataStorage 'modules/storage.bicep' = {
     queues: jobQueues
     subnetIds: appSubnets
     privateOnly: usePrivateEndpoints
-    coolAfterDays: 30
+    coolAfterDays: rawCoolAfterDays
+    deleteAfterDays: rawDeleteAfterDays
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+// The program alone, apart from the host's state and the tenants' data, so that a pipeline outside
+// the network can write it without a hole in their firewalls.
+module packageStorage 'modules/storage.bicep' = {
+  params: {
+    location: location
+    name: '${compactPrefix}p'
+    tags: tags
+    containers: [
+      packageContainer
+    ]
+    fromElsewhere: 'Allow'
+    sku: 'Standard_LRS'
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -164,29 +206,15 @@ module registry 'modules/registry.bicep' = {
   }
 }
 
-module transformJob 'modules/transform-job.bicep' = {
-  params: {
-    location: location
-    prefix: prefix
-    tags: tags
-    subnetId: network.outputs.transformSubnetId
-    workspaceId: monitoring.outputs.workspaceId
-    identityId: identities.outputs.transformId
-    loginServer: registry.outputs.loginServer
-    imageTag: transformImageTag
-    vaultUri: vault.outputs.uri
-  }
-}
-
 module roles 'modules/roles.bicep' = {
   params: {
     appPrincipalId: identities.outputs.appPrincipalId
     transformPrincipalId: identities.outputs.transformPrincipalId
     hostStorageName: hostStorage.outputs.name
     dataStorageName: dataStorage.outputs.name
+    packageStorageName: packageStorage.outputs.name
     vaultName: vault.outputs.name
     registryName: registry.outputs.name
-    transformJobName: transformJob.outputs.jobName
     insightsName: monitoring.outputs.insightsName
   }
 }
@@ -204,39 +232,58 @@ module privateEndpoints 'modules/private-endpoints.bicep' = if (usePrivateEndpoi
   }
 }
 
-module app 'modules/function-app.bicep' = {
+module programs 'modules/programs.bicep' = if (!foundationOnly) {
   params: {
     location: location
     prefix: prefix
     tags: tags
-    subnetId: network.outputs.appSubnetId
-    identityId: identities.outputs.appId
-    identityClientId: identities.outputs.appClientId
-    hostBlobEndpoint: hostStorage.outputs.blobEndpoint
-    hostQueueEndpoint: hostStorage.outputs.queueEndpoint
-    hostTableEndpoint: hostStorage.outputs.tableEndpoint
-    packageContainer: packageContainer
-    dataBlobEndpoint: dataStorage.outputs.blobEndpoint
-    dataQueueEndpoint: dataStorage.outputs.queueEndpoint
-    rawContainer: rawContainer
+    appName: appName
+    appSubnetId: network.outputs.appSubnetId
+    transformSubnetId: network.outputs.transformSubnetId
+    appIdentityId: identities.outputs.appId
+    appClientId: identities.outputs.appClientId
+    appPrincipalId: identities.outputs.appPrincipalId
+    transformIdentityId: identities.outputs.transformId
+    transformPrincipalId: identities.outputs.transformPrincipalId
+    loginServer: registry.outputs.loginServer
+    transformImageTag: transformImageTag
+    vaultName: vault.outputs.name
     vaultUri: vault.outputs.uri
-    transformJobId: transformJob.outputs.jobId
+    hostEndpoints: {
+      blob: hostStorage.outputs.blobEndpoint
+      queue: hostStorage.outputs.queueEndpoint
+      table: hostStorage.outputs.tableEndpoint
+    }
+    dataEndpoints: {
+      blob: dataStorage.outputs.blobEndpoint
+      queue: dataStorage.outputs.queueEndpoint
+    }
+    rawContainer: rawContainer
+    packageBlobEndpoint: packageStorage.outputs.blobEndpoint
+    packageContainer: packageContainer
     insightsConnectionString: monitoring.outputs.connectionString
-    publicUrl: empty(publicUrl) ? 'https://${prefix}-app.azurewebsites.net/' : publicUrl
-    corsOrigins: corsOrigins
-    signup: signup
-    googleClientId: googleClientId
-    metaAppId: metaAppId
-    useRedis: useRedis
+    workspaceId: monitoring.outputs.workspaceId
+    choices: {
+      publicUrl: empty(publicUrl) ? 'https://${appName}.azurewebsites.net/' : publicUrl
+      corsOrigins: corsOrigins
+      signup: signup
+      googleClientId: googleClientId
+      useDeveloperToken: useDeveloperToken
+      metaAppId: metaAppId
+      backfillDays: backfillDays
+      logFilter: logFilter
+      useRedis: useRedis
+    }
     instanceMemoryMb: instanceMemoryMb
     alwaysReadyHttp: alwaysReadyHttp
   }
   dependsOn: [
     roles
+    privateEndpoints
   ]
 }
 
-module alerts 'modules/alerts.bicep' = {
+module alerts 'modules/alerts.bicep' = if (!foundationOnly) {
   params: {
     location: location
     prefix: prefix
@@ -244,8 +291,8 @@ module alerts 'modules/alerts.bicep' = {
     emailAddress: operatorEmail
     insightsId: monitoring.outputs.insightsId
     workspaceId: monitoring.outputs.workspaceId
-    appId: app.outputs.id
     timers: timers
+    workers: workers
   }
 }
 
@@ -261,10 +308,10 @@ module budget 'modules/budget.bicep' = {
 // Outputs
 
 @description('The app\'s name, for deployments of code.')
-output appName string = app.outputs.name
+output appName string = appName
 
-@description('The host name that Azure gave the API.')
-output hostName string = app.outputs.hostName
+@description('Where the API is, as Azure names it.')
+output apiUrl string = 'https://${appName}.azurewebsites.net/'
 
 @description('The vault that the secrets of this deployment are put in.')
 output vaultName string = vault.outputs.name
@@ -272,5 +319,8 @@ output vaultName string = vault.outputs.name
 @description('The registry that the dbt image is pushed to.')
 output registryLoginServer string = registry.outputs.loginServer
 
-@description('The host\'s storage account, where the package lies.')
-output hostStorageName string = hostStorage.outputs.name
+@description('The storage account of the app\'s package.')
+output packageStorageName string = packageStorage.outputs.name
+
+@description('The container, in that account, of the app\'s package.')
+output packageContainer string = packageContainer

@@ -19,11 +19,11 @@ param insightsId string
 @description('Required. The Log Analytics workspace.')
 param workspaceId string
 
-@description('Required. The function app.')
-param appId string
-
 @description('Required. The timers that must be heard from.')
 param timers array
+
+@description('Required. The functions that a queue\'s message starts.')
+param workers array
 
 resource group 'Microsoft.Insights/actionGroups@2024-10-01-preview' = {
   name: '${prefix}-operators'
@@ -42,41 +42,20 @@ resource group 'Microsoft.Insights/actionGroups@2024-10-01-preview' = {
   }
 }
 
-resource serverErrors 'Microsoft.Insights/metricAlerts@2018-03-01' = {
-  name: '${prefix}-http-5xx'
-  location: 'global'
-  tags: tags
-  properties: {
-    description: 'The API answers with 5xx.'
-    enabled: true
-    severity: 1
-    scopes: [
-      appId
-    ]
-    evaluationFrequency: 'PT5M'
-    windowSize: 'PT15M'
-    criteria: {
-      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
-      allOf: [
-        {
-          name: 'Http5xx'
-          criterionType: 'StaticThresholdCriterion'
-          metricName: 'Http5xx'
-          operator: 'GreaterThan'
-          threshold: 5
-          timeAggregation: 'Total'
-        }
-      ]
-    }
-    actions: [
-      {
-        actionGroupId: group.id
-      }
-    ]
-  }
-}
+// Names as Kusto's `in` takes them. Telemetry names a function in one column or the other.
+var background = join(concat(timers, workers), '", "')
 
 var queries = [
+  {
+    name: 'http-5xx'
+    scope: insightsId
+    description: 'The API answered more than five requests with 5xx within a quarter of an hour.'
+    severity: 1
+    frequency: 'PT5M'
+    window: 'PT15M'
+    threshold: 5
+    query: 'requests | where toint(resultCode) between (500 .. 599) and name !in ("${background}")'
+  }
   {
     name: 'functions-failed'
     scope: insightsId
@@ -84,7 +63,8 @@ var queries = [
     severity: 2
     frequency: 'PT15M'
     window: 'PT1H'
-    query: 'requests | where success == false and operation_Name !startswith "GET" and operation_Name !startswith "POST" | summarize failures = count() by operation_Name | where failures >= 3'
+    threshold: 0
+    query: 'requests | where success == false and (name in ("${background}") or operation_Name in ("${background}")) | summarize failures = count() by name | where failures >= 3'
   }
   {
     name: 'vault-denied'
@@ -93,7 +73,9 @@ var queries = [
     severity: 2
     frequency: 'PT15M'
     window: 'PT1H'
-    query: 'AzureDiagnostics | where ResourceProvider == "MICROSOFT.KEYVAULT" and httpStatusCode_d in (401, 403) and identity_claim_appid_g != ""'
+    threshold: 0
+    // Every client's first call is answered with 401 and asked for a token; 403 is a refusal.
+    query: 'AZKVAuditLogs | where HttpStatusCode == 403'
   }
   {
     name: 'poison-messages'
@@ -102,6 +84,7 @@ var queries = [
     severity: 1
     frequency: 'PT15M'
     window: 'PT1H'
+    threshold: 0
     query: 'StorageQueueLogs | where OperationName == "PutMessage" and Uri has "-poison"'
   }
 ]
@@ -122,13 +105,15 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2025-01-01-preview' =
       ]
       evaluationFrequency: query.frequency
       windowSize: query.window
+      // Tables come into being with their first line: a new workspace has none yet.
+      skipQueryValidation: true
       criteria: {
         allOf: [
           {
             query: query.query
             timeAggregation: 'Count'
             operator: 'GreaterThan'
-            threshold: 0
+            threshold: query.threshold
             failingPeriods: {
               numberOfEvaluationPeriods: 1
               minFailingPeriodsToAlert: 1
@@ -162,10 +147,11 @@ resource heartbeats 'Microsoft.Insights/scheduledQueryRules@2025-01-01-preview' 
       ]
       evaluationFrequency: 'PT30M'
       windowSize: 'PT1H'
+      skipQueryValidation: true
       criteria: {
         allOf: [
           {
-            query: 'requests | where operation_Name == "${timer}" and success == true'
+            query: 'requests | where (name == "${timer}" or operation_Name == "${timer}") and success == true'
             timeAggregation: 'Count'
             operator: 'LessThan'
             threshold: 1

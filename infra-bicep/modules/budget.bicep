@@ -7,7 +7,7 @@ param prefix string
 @description('Required. What a month may cost, in the subscription\'s currency.')
 param monthlyAmount int
 
-@description('Required. The first day of the month that the budget begins in, as YYYY-MM-01.')
+@description('Required. The first day of the month that the budget begins in, as YYYY-MM-01. Azure refuses to change it afterwards.')
 param startDate string
 
 @description('Required. Who is told.')

@@ -7,6 +7,11 @@ param location string
 @description('Required. The name that all resources of this deployment begin with.')
 param prefix string
 
+@description('Required. The app\'s name, unique in all of Azure.')
+@minLength(2)
+@maxLength(60)
+param name string
+
 @description('Required. Tags of every resource.')
 param tags object
 
@@ -28,7 +33,10 @@ param hostQueueEndpoint string
 @description('Required. Where the host\'s own tables are.')
 param hostTableEndpoint string
 
-@description('Required. The container, in the host\'s own account, of the app\'s package.')
+@description('Required. Where the account of the app\'s package is.')
+param packageBlobEndpoint string
+
+@description('Required. The container, in that account, of the app\'s package.')
 param packageContainer string
 
 @description('Required. Where tenants\' raw data is.')
@@ -63,14 +71,23 @@ param corsOrigins array
 ])
 param signup string = 'invite'
 
-@description('Required. The Google OAuth client id.')
-param googleClientId string
+@description('Optional. The Google OAuth client id; its secret is google-client-secret. Empty: no Google Ads and no Google Analytics.')
+param googleClientId string = ''
 
-@description('Required. The Meta app id.')
-param metaAppId string
+@description('Optional. Whether the secret google-developer-token is sent to Google Ads.')
+param useDeveloperToken bool = false
+
+@description('Optional. The Meta app id; its secret is meta-app-secret. Empty: no Meta Ads.')
+param metaAppId string = ''
+
+@description('Optional. Days of history that a new connection reads.')
+param backfillDays int = 90
 
 @description('Optional. Whether a Redis cache stands behind the one in each process; its URL is then the secret redis-url.')
 param useRedis bool = false
+
+@description('Optional. What is logged, as MIQ_LOG takes it.')
+param logFilter string = 'info'
 
 @description('Optional. When timers fire: six-field NCRONTAB in UTC.')
 param schedule string = '0 */30 * * * *'
@@ -126,16 +143,28 @@ var baseSettings = {
   MIQ_DATABASE_TRANSFORM_URL: '@Microsoft.KeyVault(SecretUri=${secretUri}database-transform-url/)'
   MIQ_DATABASE_API_URL: '@Microsoft.KeyVault(SecretUri=${secretUri}database-api-url/)'
   MIQ_TOKEN_KEY: '@Microsoft.KeyVault(SecretUri=${secretUri}token-key/)'
-  // The platforms' applications.
-  MIQ_GOOGLE_CLIENT_ID: googleClientId
-  MIQ_GOOGLE_CLIENT_SECRET: '@Microsoft.KeyVault(SecretUri=${secretUri}google-client-secret/)'
-  MIQ_META_APP_ID: metaAppId
-  MIQ_META_APP_SECRET: '@Microsoft.KeyVault(SecretUri=${secretUri}meta-app-secret/)'
   // The API.
   MIQ_PUBLIC_URL: publicUrl
   MIQ_SIGNUP: signup
+  MIQ_BACKFILL_DAYS: string(backfillDays)
+  MIQ_LOG: logFilter
   MIQ_LOG_FORMAT: 'json'
 }
+
+// A reference whose secret is missing is a fault of the settings: what is not used is not set.
+var googleSettings = empty(googleClientId) ? {} : {
+      MIQ_GOOGLE_CLIENT_ID: googleClientId
+      MIQ_GOOGLE_CLIENT_SECRET: '@Microsoft.KeyVault(SecretUri=${secretUri}google-client-secret/)'
+    }
+
+var developerTokenSettings = useDeveloperToken ? {
+      MIQ_GOOGLE_DEVELOPER_TOKEN: '@Microsoft.KeyVault(SecretUri=${secretUri}google-developer-token/)'
+    } : {}
+
+var metaSettings = empty(metaAppId) ? {} : {
+      MIQ_META_APP_ID: metaAppId
+      MIQ_META_APP_SECRET: '@Microsoft.KeyVault(SecretUri=${secretUri}meta-app-secret/)'
+    }
 
 var redisSettings = useRedis ? {
       MIQ_REDIS_URL: '@Microsoft.KeyVault(SecretUri=${secretUri}redis-url/)'
@@ -157,7 +186,7 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
 }
 
 resource app 'Microsoft.Web/sites@2025-03-01' = {
-  name: '${prefix}-app'
+  name: name
   location: location
   tags: tags
   kind: 'functionapp,linux'
@@ -178,7 +207,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       deployment: {
         storage: {
           type: 'blobContainer'
-          value: '${hostBlobEndpoint}${packageContainer}'
+          value: '${packageBlobEndpoint}${packageContainer}'
           authentication: {
             type: 'UserAssignedIdentity'
             userAssignedIdentityResourceId: identityId
@@ -225,7 +254,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
 resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'appsettings'
-  properties: union(baseSettings, redisSettings)
+  properties: union(baseSettings, googleSettings, developerTokenSettings, metaSettings, redisSettings)
 }
 
 resource ftpCredentials 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {

@@ -1,5 +1,5 @@
 metadata name = 'Role assignments'
-metadata description = 'What each identity may do, and no more. A module of its own: the principals are outputs of another one.'
+metadata description = 'What each identity may do, and no more. A module of its own: the principals are outputs of another one. It comes before the programs: a job is refused whose identity may not pull its image yet.'
 
 @description('Required. The app\'s principal.')
 param appPrincipalId string
@@ -13,23 +13,21 @@ param hostStorageName string
 @description('Required. The storage account of tenants\' raw data and of the queues.')
 param dataStorageName string
 
+@description('Required. The storage account of the app\'s package.')
+param packageStorageName string
+
 @description('Required. The vault.')
 param vaultName string
 
 @description('Required. The registry of the dbt image.')
 param registryName string
 
-@description('Required. The dbt job.')
-param transformJobName string
-
 @description('Required. Application Insights.')
 param insightsName string
 
 var roles = {
   acrPull: '7f951dda-4ed3-4680-a7ca-43fe172d538d'
-  containerAppsJobsOperator: 'b9a307c4-5aa3-4b52-ba60-2b17c136cd7b'
   keyVaultSecretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
-  keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6'
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
   storageBlobDataContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
   storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
@@ -45,6 +43,10 @@ resource dataStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: dataStorageName
 }
 
+resource packageStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
+  name: packageStorageName
+}
+
 resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
   name: vaultName
 }
@@ -53,15 +55,11 @@ resource registry 'Microsoft.ContainerRegistry/registries@2023-07-01' existing =
   name: registryName
 }
 
-resource transformJob 'Microsoft.App/jobs@2025-01-01' existing = {
-  name: transformJobName
-}
-
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
 }
 
-// The Functions host keeps timer state, locks and its deployment package here.
+// The Functions host keeps timer state and locks here.
 var hostRoles = [
   roles.storageBlobDataOwner
   roles.storageQueueDataContributor
@@ -79,6 +77,17 @@ resource appOnHostStorage 'Microsoft.Authorization/roleAssignments@2022-04-01' =
     }
   }
 ]
+
+// The platform fetches the app's package with the app's own identity.
+resource appOnPackageStorage 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(packageStorage.id, appPrincipalId, roles.storageBlobDataContributor)
+  scope: packageStorage
+  properties: {
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageBlobDataContributor)
+  }
+}
 
 // Raw extractions, and the queues that the app sends to and the host receives from.
 var dataRoles = [
@@ -109,16 +118,6 @@ resource appOnVault 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-resource appOnTransformJob 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(transformJob.id, appPrincipalId, roles.containerAppsJobsOperator)
-  scope: transformJob
-  properties: {
-    principalId: appPrincipalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.containerAppsJobsOperator)
-  }
-}
-
 resource appOnInsights 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(insights.id, appPrincipalId, roles.monitoringMetricsPublisher)
   scope: insights
@@ -136,21 +135,5 @@ resource transformOnRegistry 'Microsoft.Authorization/roleAssignments@2022-04-01
     principalId: transformPrincipalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.acrPull)
-  }
-}
-
-// One secret, not the vault: the dbt job has no business with tokens of platforms.
-resource transformUrl 'Microsoft.KeyVault/vaults/secrets@2024-11-01' existing = {
-  parent: vault
-  name: 'database-transform-url'
-}
-
-resource transformOnItsUrl 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(transformUrl.id, transformPrincipalId, roles.keyVaultSecretsUser)
-  scope: transformUrl
-  properties: {
-    principalId: transformPrincipalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.keyVaultSecretsUser)
   }
 }

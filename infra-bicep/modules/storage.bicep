@@ -12,17 +12,24 @@ param name string
 @description('Required. Tags of every resource.')
 param tags object
 
-@description('Required. Blob containers to create.')
-param containers array
+@description('Optional. Blob containers to create.')
+param containers array = []
 
 @description('Optional. Queues to create; each gets a poison queue beside it.')
 param queues array = []
 
-@description('Required. Subnets whose traffic the firewall lets in.')
-param subnetIds array
+@description('Optional. Subnets whose traffic the firewall lets in.')
+param subnetIds array = []
 
 @description('Optional. Whether public endpoints are shut, because private ones stand in the network.')
 param privateOnly bool = false
+
+@description('Optional. What the firewall does with traffic from elsewhere. Allow lets identities in from anywhere: only for an account that holds nothing but the program, which pipelines outside the network write.')
+@allowed([
+  'Deny'
+  'Allow'
+])
+param fromElsewhere string = 'Deny'
 
 @description('Optional. How copies are kept. ZRS survives the loss of a zone.')
 @allowed([
@@ -135,7 +142,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
     }
     networkAcls: {
       bypass: 'None'
-      defaultAction: 'Deny'
+      defaultAction: fromElsewhere
       virtualNetworkRules: [
         for subnetId in subnetIds: {
           id: subnetId
@@ -215,6 +222,7 @@ resource blobAudit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = 
   }
 }
 
+// Not the reads: the host looks into every queue each few seconds, and each look would be billed.
 resource queueAudit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'audit'
   scope: queueService
@@ -222,7 +230,7 @@ resource queueAudit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' =
     workspaceId: workspaceId
     logs: [
       {
-        categoryGroup: 'audit'
+        category: 'StorageWrite'
         enabled: true
       }
     ]
