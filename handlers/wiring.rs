@@ -117,7 +117,7 @@ impl Backends {
                 scoped.clone(),
                 Arc::clone(&system_clock),
             )),
-            answers: AnswerCache::new(serving, business_clock),
+            answers: AnswerCache::new(serving, business_clock, None),
             run_history: Arc::new(PostgresRunHistory::new(scoped.clone())),
             planner: Arc::clone(&planner),
             health: Health::new(vec![Arc::new(DatabaseProbe::new(scoped))]),

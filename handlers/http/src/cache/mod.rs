@@ -1,8 +1,12 @@
 //! Answers with figures, kept until the next data version.
 //!
+//! The first level is this process's own memory; behind it there may be a cache that all processes
+//! [share](shared), whose absence costs time only.
+//!
 //! **Invariant:** a key holds the tenant, the data version, the tenant's time zone and the whole
 //! question, so that an answer is found only by who may see it and while it is true.
 
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -16,12 +20,13 @@ use bytes::Bytes;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use domain::ports::{
-    CampaignsQuery, MetricsQuery, OverviewQuery, PerformanceQuery, Serving, StoreError,
+    CampaignsQuery, MetricsQuery, OverviewQuery, PerformanceQuery, Serving, SharedCache, StoreError,
 };
 use domain::{BusinessClock, TenantId, TenantScope};
 use moka::future::Cache;
 use serde::Serialize;
 
+use self::shared::{Name, SharedAnswers};
 use crate::version_watch::{Version, VersionWatch};
 use crate::{Problem, Reply, Request};
 
@@ -48,6 +53,7 @@ pub struct AnswerCache {
     version: VersionWatch,
     zones: Cache<TenantId, (Tz, Instant)>,
     answers: Cache<Key, Answer>,
+    shared: Option<SharedAnswers>,
 }
 
 /// Everything that decides an answer, but for the tenant.
@@ -59,7 +65,7 @@ pub(crate) enum Question {
     Overview(OverviewQuery),
 }
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     tenant: TenantId,
     version: i64,
@@ -92,7 +98,12 @@ impl Answer {
 }
 
 impl AnswerCache {
-    pub fn new(serving: Arc<dyn Serving>, clock: Arc<dyn BusinessClock>) -> Self {
+    /// `shared` is the second level, where there is one.
+    pub fn new(
+        serving: Arc<dyn Serving>,
+        clock: Arc<dyn BusinessClock>,
+        shared: Option<Arc<dyn SharedCache>>,
+    ) -> Self {
         let weight = |_: &Key, answer: &Answer| {
             u32::try_from(answer.body.len() + ENTRY_OVERHEAD).unwrap_or(u32::MAX)
         };
@@ -106,6 +117,7 @@ impl AnswerCache {
                 .weigher(weight)
                 .time_to_idle(IDLE)
                 .build(),
+            shared: shared.map(SharedAnswers::new),
         }
     }
 
@@ -150,8 +162,8 @@ impl AnswerCache {
         self.zones.invalidate(&tenant).await;
     }
 
-    /// The kept answer to `question`, or the one that `compute` brings; the same question asked
-    /// by many at once is computed once.
+    /// The kept answer to `question`, or the one that another process has left, or the one that
+    /// `compute` brings; the same question asked by many at once is computed once.
     pub(crate) async fn reply(
         &self,
         request: &Request,
@@ -162,7 +174,18 @@ impl AnswerCache {
     ) -> Result<Reply, Problem> {
         let Version { number, stale } = self.version.current().await?;
         let key = Key { tenant: scope.tenant(), version: number, zone, question };
-        let answer = self.answers.try_get_with(key, compute).await.map_err(shared)?;
+        let find_or_compute = async {
+            let Some(shared) = &self.shared else { return compute.await };
+            let name = Name::of(&key).await;
+            if let Some(answer) = shared.find(&name).await {
+                return Ok(answer);
+            }
+            let answer = compute.await?;
+            shared.leave(name, &answer);
+            Ok(answer)
+        };
+        let answer = self.answers.try_get_with_by_ref(&key, find_or_compute).await;
+        let answer = answer.map_err(for_everyone)?;
         let seen = request.header("if-none-match").is_some_and(|tags| holds(tags, &answer.etag));
         let reply =
             if seen { Reply::not_modified() } else { Reply::rendered_json(answer.body.clone()) };
@@ -180,7 +203,7 @@ fn holds(tags: &str, etag: &str) -> bool {
 }
 
 /// An error that everyone who waited for the same answer gets.
-fn shared(error: Arc<StoreError>) -> Problem {
+fn for_everyone(error: Arc<StoreError>) -> Problem {
     Arc::try_unwrap(error)
         .unwrap_or_else(|error| match *error {
             StoreError::NotFound { what } => StoreError::NotFound { what },
