@@ -6,8 +6,11 @@
 //! `/meta/vN.0/dialog/oauth`, `/google/token`, `/google/revoke`; the same APIs without the
 //! prefixes for clients that cannot have one. `/_truth` tells what is true, `/_control/…` and
 //! `/_clock` change it, `/_stats` counts.
+//!
+//! [`azure`] stands in for the managed services that the deployment on Azure uses.
 
 mod analytics;
+pub mod azure;
 mod control;
 mod faults;
 mod google_ads;

@@ -15,7 +15,7 @@ use warp::{Filter, Reply};
 use crate::world::World;
 
 /// Larger bodies than any platform's client sends are refused.
-const LARGEST_BODY: usize = 16 << 20;
+pub(crate) const LARGEST_BODY: usize = 16 << 20;
 
 /// One request.
 #[derive(Clone, Debug)]
@@ -222,7 +222,7 @@ pub(crate) fn routes(
                     return Answer::text(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", "too large")
                         .into_response();
                 };
-                let call = call_of(method, path.as_str(), &query, headers, body);
+                let call = call_of("http", method, path.as_str(), &query, headers, body);
                 crate::server::answer(&world, call).await.into_response()
             }
         })
@@ -244,10 +244,17 @@ async fn read_body(
     Some(whole.freeze())
 }
 
-fn call_of(method: Method, path: &str, query: &str, headers: HeaderMap, body: Bytes) -> Call {
+pub(crate) fn call_of(
+    scheme: &str,
+    method: Method,
+    path: &str,
+    query: &str,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Call {
     let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
     Call {
-        base_url: format!("http://{host}"),
+        base_url: format!("{scheme}://{host}"),
         method,
         path: path.trim_matches('/').to_owned(),
         query: serde_urlencoded::from_str(query).unwrap_or_default(),

@@ -1,0 +1,18 @@
+//! The managed services of Azure as local servers, for the tests and proofs of the Azure
+//! backends: an identity endpoint, a Key Vault, and gates that stand in front of a real server
+//! and make trouble on order. All of them speak TLS with certificates of one [`Authority`],
+//! except where the service itself does not.
+
+mod authority;
+mod gate;
+mod identity;
+mod port;
+mod server;
+mod tcp_gate;
+mod tokens;
+
+pub use authority::{Authority, Leaf};
+pub use gate::{Fault, Gate, Order};
+pub use identity::{IdentityEndpoint, USER_ASSIGNED_CLIENT_ID};
+pub use tcp_gate::TcpGate;
+pub use tokens::Tokens;
