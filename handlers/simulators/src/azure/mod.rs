@@ -6,6 +6,7 @@
 mod authority;
 mod gate;
 mod identity;
+mod key_vault;
 mod port;
 mod server;
 mod tcp_gate;
@@ -14,5 +15,6 @@ mod tokens;
 pub use authority::{Authority, Leaf};
 pub use gate::{Fault, Gate, Order};
 pub use identity::{IdentityEndpoint, USER_ASSIGNED_CLIENT_ID};
+pub use key_vault::KeyVault;
 pub use tcp_gate::TcpGate;
 pub use tokens::Tokens;

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use simulators::azure::{Authority, IdentityEndpoint, Leaf, USER_ASSIGNED_CLIENT_ID};
+use simulators::azure::{Authority, IdentityEndpoint, KeyVault, Leaf, USER_ASSIGNED_CLIENT_ID};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -38,6 +38,10 @@ struct Arguments {
     /// Where the identity endpoint listens; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     identity: SocketAddr,
+
+    /// Where the Key Vault listens; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    key_vault: SocketAddr,
 }
 
 #[tokio::main]
@@ -63,10 +67,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (cert, key) = (folder.join("leaf.pem"), folder.join("leaf.key"));
     write_leaf(&authority.issue_leaf()?, &cert, &key)?;
     let identity = IdentityEndpoint::listen(arguments.identity, &authority).await?;
+    let vault = KeyVault::listen(arguments.key_vault, &authority).await?;
     let line = serde_json::json!({
         "identity_endpoint": identity.url(),
         "identity_header": identity.header(),
         "identity_client_id": USER_ASSIGNED_CLIENT_ID,
+        "key_vault_url": vault.url(),
         "ca": authority.ca_file(),
         "leaf_cert": cert,
         "leaf_key": key,
