@@ -5,6 +5,7 @@
 //! checked [`domain::TenantScope`]; PostgreSQL enforces the same once more.
 
 mod audit;
+mod azure;
 mod cache_redis;
 #[cfg(feature = "testing")]
 pub mod conformance;
@@ -20,6 +21,9 @@ mod passwords;
 mod platform_credentials;
 mod publish;
 mod queue_postgres;
+mod queue_storage;
+mod queue_text;
+mod raw_blob;
 mod raw_directory;
 mod raw_name;
 mod run_history;
@@ -37,6 +41,7 @@ pub mod testing;
 mod transform;
 mod warehouse;
 
+pub use azure::AzureIdentity;
 pub use cache_redis::RedisCache;
 pub use connections::PostgresConnections;
 pub use database::{DatabaseUrls, ScopedPool, connect, unavailable};
@@ -48,6 +53,8 @@ pub use operator_log::PostgresAuditLog;
 pub use platform_credentials::PostgresCredentials;
 pub use publish::PostgresPublisher;
 pub use queue_postgres::PostgresQueue;
+pub use queue_storage::StorageQueue;
+pub use raw_blob::BlobRawStore;
 pub use raw_directory::RawDirectory;
 pub use run_history::PostgresRunHistory;
 pub use runs::PostgresRuns;

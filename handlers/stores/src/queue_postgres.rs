@@ -11,15 +11,13 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::database::unavailable;
+use crate::queue_text::check_text;
 
 /// As Azure Storage Queues: a message that nobody wanted for so long is dropped.
 const TIME_TO_LIVE: Duration = Duration::from_hours(7 * 24);
 
 /// A poisoned message waits for a person, who may be on holiday.
 const POISON_TIME_TO_LIVE: Duration = Duration::from_hours(90 * 24);
-
-/// As Azure Storage Queues, in bytes.
-const MAX_TEXT: usize = 64 * 1024;
 
 /// The queues, through the pool of the `miq_app` role.
 #[derive(Clone, Debug)]
@@ -36,11 +34,7 @@ impl PostgresQueue {
 #[async_trait]
 impl JobQueue for PostgresQueue {
     async fn send(&self, queue: &str, text: &str, delay: Duration) -> Result<(), StoreError> {
-        if text.len() > MAX_TEXT {
-            return Err(StoreError::Invalid(format!(
-                "a queue message holds at most {MAX_TEXT} bytes: send an id and store the rest"
-            )));
-        }
+        check_text(text)?;
         sqlx::query!(
             "with expired as (delete from app.queue_messages where expires_at <= now())
              insert into app.queue_messages (id, queue, text, visible_at, expires_at)
@@ -193,13 +187,14 @@ fn away(error: sqlx::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::queue_text::MAX_TEXT;
     use crate::testing::TestDatabase;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn meets_the_conformance_suite() {
         let database = TestDatabase::new().await;
         let queue = PostgresQueue::new(database.app().clone());
-        crate::conformance::queue(&queue).await;
+        crate::conformance::queue(&queue, async |_| {}).await;
     }
 
     #[tokio::test]

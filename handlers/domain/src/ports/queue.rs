@@ -8,7 +8,11 @@ use super::StoreError;
 /// Where work is left for another function. At least once: a message may come twice.
 #[async_trait]
 pub trait JobQueue: Send + Sync {
-    /// `delay` keeps the message out of sight for a while; zero shows it at once.
+    /// `delay` keeps the message out of sight for a while; zero shows it at once. A backend may
+    /// count in whole seconds, and need not hide it longer than seven days.
+    ///
+    /// [`StoreError::Invalid`] if the text is longer than 64 KiB, or holds control characters
+    /// other than tab and line feed.
     async fn send(&self, queue: &str, text: &str, delay: Duration) -> Result<(), StoreError>;
 }
 

@@ -15,123 +15,124 @@ const SHORT: Duration = Duration::from_secs(1);
 /// Until when a message that must come may take.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Runs the suite on queues of its own.
+/// Runs the suite on queues of its own, each of which `prepare` creates where the backend needs
+/// it. Names are of at most 63 lower-case letters, digits and dashes.
 ///
 /// # Panics
 /// If the backend breaks the contract.
-pub async fn queue<Q: JobQueue + QueueConsumer>(queue: &Q) {
-    a_message_is_delivered_until_it_is_completed(queue).await;
-    texts_arrive_as_they_were_sent(queue).await;
-    queues_do_not_mix(queue).await;
-    a_delayed_message_comes_later(queue).await;
-    a_silent_holder_loses_the_message(queue).await;
-    extending_keeps_the_message(queue).await;
-    a_released_message_comes_again(queue).await;
-    a_poisoned_message_moves(queue).await;
-    many_receivers_share_no_message(queue).await;
+pub async fn queue<Q: JobQueue + QueueConsumer>(queue: &Q, prepare: impl AsyncFn(&str)) {
+    let new_queue = async || {
+        let name = format!("conformance-{}", Uuid::new_v4().simple());
+        prepare(&name).await;
+        prepare(&format!("{name}-poison")).await;
+        name
+    };
+    a_message_is_delivered_until_it_is_completed(queue, &new_queue().await).await;
+    texts_arrive_as_they_were_sent(queue, &new_queue().await).await;
+    queues_do_not_mix(queue, &new_queue().await, &new_queue().await).await;
+    a_delayed_message_comes_later(queue, &new_queue().await).await;
+    a_silent_holder_loses_the_message(queue, &new_queue().await).await;
+    extending_keeps_the_message(queue, &new_queue().await).await;
+    a_released_message_comes_again(queue, &new_queue().await).await;
+    a_poisoned_message_moves(queue, &new_queue().await).await;
+    many_receivers_share_no_message(queue, &new_queue().await).await;
 }
 
-async fn a_message_is_delivered_until_it_is_completed<Q: JobQueue + QueueConsumer>(queue: &Q) {
-    let name = new_name();
-    queue.send(&name, "work", Duration::ZERO).await.expect("a message is sent");
-    let delivery = arrives(queue, &name, LONG).await;
-    assert_eq!((delivery.queue.as_str(), delivery.text.as_str()), (name.as_str(), "work"));
+async fn a_message_is_delivered_until_it_is_completed<Q: JobQueue + QueueConsumer>(
+    queue: &Q,
+    name: &str,
+) {
+    queue.send(name, "work", Duration::ZERO).await.expect("a message is sent");
+    let delivery = arrives(queue, name, LONG).await;
+    assert_eq!((delivery.queue.as_str(), delivery.text.as_str()), (name, "work"));
     assert_eq!(delivery.dequeue_count, 1);
     assert!(delivery.inserted_at < delivery.next_visible_at);
     assert!(delivery.next_visible_at < delivery.expires_at);
-    assert_nothing_visible(queue, &name).await;
+    assert_nothing_visible(queue, name).await;
 
     queue.complete(&delivery).await.expect("the holder completes");
     assert_lost(queue, &delivery).await;
-    assert_nothing_visible(queue, &name).await;
+    assert_nothing_visible(queue, name).await;
 }
 
-async fn texts_arrive_as_they_were_sent<Q: JobQueue + QueueConsumer>(queue: &Q) {
-    let name = new_name();
+async fn texts_arrive_as_they_were_sent<Q: JobQueue + QueueConsumer>(queue: &Q, name: &str) {
     let long = "x".repeat(40_000);
     for text in
         [r#"{"job_id":"1 & 2"}"#, "\"quoted\" <xml/> &amp;", "größer 漢字 🚀", " \n ", &long]
     {
-        queue.send(&name, text, Duration::ZERO).await.expect("a message is sent");
-        let delivery = arrives(queue, &name, LONG).await;
+        queue.send(name, text, Duration::ZERO).await.expect("a message is sent");
+        let delivery = arrives(queue, name, LONG).await;
         assert_eq!(delivery.text, text);
         queue.complete(&delivery).await.expect("the holder completes");
     }
 }
 
-async fn queues_do_not_mix<Q: JobQueue + QueueConsumer>(queue: &Q) {
-    let (one, other) = (new_name(), new_name());
-    queue.send(&one, "one", Duration::ZERO).await.expect("a message is sent");
-    queue.send(&other, "other", Duration::ZERO).await.expect("a message is sent");
-    assert_eq!(arrives(queue, &one, LONG).await.text, "one");
-    assert_nothing_visible(queue, &one).await;
-    assert_eq!(arrives(queue, &other, LONG).await.text, "other");
+async fn queues_do_not_mix<Q: JobQueue + QueueConsumer>(queue: &Q, one: &str, other: &str) {
+    queue.send(one, "one", Duration::ZERO).await.expect("a message is sent");
+    queue.send(other, "other", Duration::ZERO).await.expect("a message is sent");
+    assert_eq!(arrives(queue, one, LONG).await.text, "one");
+    assert_nothing_visible(queue, one).await;
+    assert_eq!(arrives(queue, other, LONG).await.text, "other");
 }
 
-async fn a_delayed_message_comes_later<Q: JobQueue + QueueConsumer>(queue: &Q) {
-    let name = new_name();
-    queue.send(&name, "much later", LONG).await.expect("a message is sent");
-    assert_nothing_visible(queue, &name).await;
-    queue.send(&name, "soon", SHORT).await.expect("a message is sent");
-    assert_eq!(arrives(queue, &name, LONG).await.text, "soon");
+async fn a_delayed_message_comes_later<Q: JobQueue + QueueConsumer>(queue: &Q, name: &str) {
+    queue.send(name, "much later", LONG).await.expect("a message is sent");
+    assert_nothing_visible(queue, name).await;
+    queue.send(name, "soon", SHORT).await.expect("a message is sent");
+    assert_eq!(arrives(queue, name, LONG).await.text, "soon");
 }
 
-async fn a_silent_holder_loses_the_message<Q: JobQueue + QueueConsumer>(queue: &Q) {
-    let name = new_name();
-    queue.send(&name, "work", Duration::ZERO).await.expect("a message is sent");
-    let first = arrives(queue, &name, SHORT).await;
-    let second = arrives(queue, &name, LONG).await;
+async fn a_silent_holder_loses_the_message<Q: JobQueue + QueueConsumer>(queue: &Q, name: &str) {
+    queue.send(name, "work", Duration::ZERO).await.expect("a message is sent");
+    let first = arrives(queue, name, SHORT).await;
+    let second = arrives(queue, name, LONG).await;
     assert_eq!((&second.id, second.dequeue_count), (&first.id, 2));
     assert_ne!(second.receipt, first.receipt);
     assert_lost(queue, &first).await;
-    assert_nothing_visible(queue, &name).await;
+    assert_nothing_visible(queue, name).await;
     queue.complete(&second).await.expect("the second holder completes");
 }
 
-async fn extending_keeps_the_message<Q: JobQueue + QueueConsumer>(queue: &Q) {
-    let name = new_name();
-    queue.send(&name, "work", Duration::ZERO).await.expect("a message is sent");
-    let mut held = arrives(queue, &name, SHORT).await;
+async fn extending_keeps_the_message<Q: JobQueue + QueueConsumer>(queue: &Q, name: &str) {
+    queue.send(name, "work", Duration::ZERO).await.expect("a message is sent");
+    let mut held = arrives(queue, name, SHORT).await;
     queue.extend(&mut held, LONG).await.expect("the holder extends");
     // Shown after the first visibility would have ended.
-    queue.send(&name, "later", SHORT * 2).await.expect("a message is sent");
-    assert_eq!(arrives(queue, &name, LONG).await.text, "later");
+    queue.send(name, "later", SHORT * 2).await.expect("a message is sent");
+    assert_eq!(arrives(queue, name, LONG).await.text, "later");
     queue.complete(&held).await.expect("the extended delivery completes");
 }
 
-async fn a_released_message_comes_again<Q: JobQueue + QueueConsumer>(queue: &Q) {
-    let name = new_name();
-    queue.send(&name, "work", Duration::ZERO).await.expect("a message is sent");
-    let first = arrives(queue, &name, LONG).await;
+async fn a_released_message_comes_again<Q: JobQueue + QueueConsumer>(queue: &Q, name: &str) {
+    queue.send(name, "work", Duration::ZERO).await.expect("a message is sent");
+    let first = arrives(queue, name, LONG).await;
     queue.release(&first, Duration::ZERO).await.expect("the holder releases");
     assert_lost(queue, &first).await;
-    let second = arrives(queue, &name, LONG).await;
+    let second = arrives(queue, name, LONG).await;
     assert_eq!((second.text.as_str(), second.dequeue_count), ("work", 2));
     queue.release(&second, LONG).await.expect("the holder releases");
-    assert_nothing_visible(queue, &name).await;
+    assert_nothing_visible(queue, name).await;
 }
 
-async fn a_poisoned_message_moves<Q: JobQueue + QueueConsumer>(queue: &Q) {
-    let name = new_name();
-    queue.send(&name, "bad", Duration::ZERO).await.expect("a message is sent");
-    let held = arrives(queue, &name, LONG).await;
+async fn a_poisoned_message_moves<Q: JobQueue + QueueConsumer>(queue: &Q, name: &str) {
+    queue.send(name, "bad", Duration::ZERO).await.expect("a message is sent");
+    let held = arrives(queue, name, LONG).await;
     queue.poison(&held).await.expect("the holder poisons");
     assert_lost(queue, &held).await;
-    assert_nothing_visible(queue, &name).await;
+    assert_nothing_visible(queue, name).await;
     let poisoned = arrives(queue, &format!("{name}-poison"), LONG).await;
     assert_eq!((poisoned.text.as_str(), poisoned.dequeue_count), ("bad", 1));
 }
 
-async fn many_receivers_share_no_message<Q: JobQueue + QueueConsumer>(queue: &Q) {
+async fn many_receivers_share_no_message<Q: JobQueue + QueueConsumer>(queue: &Q, name: &str) {
     const MESSAGES: usize = 40;
-    let name = new_name();
     let texts: Vec<_> = (0..MESSAGES).map(|number| number.to_string()).collect();
-    for sent in join_all(texts.iter().map(|text| queue.send(&name, text, Duration::ZERO))).await {
+    for sent in join_all(texts.iter().map(|text| queue.send(name, text, Duration::ZERO))).await {
         sent.expect("a message is sent");
     }
     let receivers = (0..8).map(|_| async {
         let mut received = Vec::new();
-        while let Some(delivery) = queue.receive(&name, LONG).await.expect("the queue answers") {
+        while let Some(delivery) = queue.receive(name, LONG).await.expect("the queue answers") {
             received.push(delivery.text);
         }
         received
@@ -142,13 +143,9 @@ async fn many_receivers_share_no_message<Q: JobQueue + QueueConsumer>(queue: &Q)
     }
     // A receiver may see the queue as empty while others hold its messages' locks.
     while times.len() < MESSAGES {
-        *times.entry(arrives(queue, &name, LONG).await.text).or_insert(0) += 1;
+        *times.entry(arrives(queue, name, LONG).await.text).or_insert(0) += 1;
     }
     assert!(times.values().all(|times| *times == 1), "delivered more than once: {times:?}");
-}
-
-fn new_name() -> String {
-    format!("conformance-{}", Uuid::new_v4().simple())
 }
 
 /// The next message, which must come before the deadline.
