@@ -4,6 +4,7 @@
 //! except where the service itself does not.
 
 mod authority;
+mod container_apps;
 mod gate;
 mod identity;
 mod key_vault;
@@ -13,6 +14,7 @@ mod tcp_gate;
 mod tokens;
 
 pub use authority::{Authority, Leaf};
+pub use container_apps::{ContainerApps, Observed, Status, TransformJob};
 pub use gate::{Fault, Gate, Order};
 pub use identity::{IdentityEndpoint, USER_ASSIGNED_CLIENT_ID};
 pub use key_vault::KeyVault;
