@@ -1,9 +1,17 @@
 //! Logs: JSON lines for hosts, readable lines for people.
 
+mod json_lines;
+mod redaction;
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::panic::PanicHookInfo;
 use std::str::FromStr;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+use json_lines::JsonLines;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogFormat {
@@ -46,10 +54,22 @@ pub(crate) fn start(format: LogFormat, stream: Stream, filter: Option<&str>) {
     };
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     match format {
-        LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).init(),
+        LogFormat::Json => lines.fmt_fields(JsonFields::new()).event_format(JsonLines).init(),
         LogFormat::Text => lines.with_target(false).with_ansi(false).init(),
     }
+    std::panic::set_hook(Box::new(log_panic));
     if let Some(error) = refused {
         tracing::warn!(%error, "MIQ_LOG is not a log filter; using the default");
     }
+}
+
+/// A panic is an event like any other: the standard library's own lines on stderr would be
+/// neither JSON nor one, and would know nothing of the invocation.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string);
+    let said = panic.payload_as_str().unwrap_or("no text");
+    let backtrace = Backtrace::capture();
+    let backtrace =
+        (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    tracing::error!(location, said, backtrace, "panicked: this is a bug");
 }

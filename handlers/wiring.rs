@@ -9,8 +9,9 @@ use connectors::Platforms;
 use domain::ports::{BuildStore, JobQueue, RawStore, Secrets, Serving};
 use domain::{BusinessClock, FixedClock, SystemClock};
 use host::{Host, HostConfig};
-use http::{AnswerCache, App, Health, LoginGuard, Tokens};
+use http::{AnswerCache, App, HOST_KEY, Health, LoginGuard, Tokens};
 use jobs::{CredentialVault, Functions, Planner, Sync, Transform, Worker};
+use secrecy::SecretString;
 use stores::{
     DatabaseProbe, DbtConnection, DbtProcess, PostgresAuditLog, PostgresBuilds,
     PostgresConnections, PostgresConsents, PostgresCredentials, PostgresIdentity,
@@ -66,7 +67,7 @@ impl Backends {
 
         let runs = Arc::new(PostgresRuns::new(app_pool.clone()));
         let builds: Arc<dyn BuildStore> = Arc::new(PostgresBuilds::new(app_pool.clone()));
-        let warehouse = Arc::new(PostgresWarehouse::new(transform_pool));
+        let warehouse = Arc::new(PostgresWarehouse::new(transform_pool.clone()));
         let planner = Arc::new(Planner {
             planning: Arc::clone(&runs) as _,
             builds: Arc::clone(&builds),
@@ -86,7 +87,7 @@ impl Backends {
             builds,
             warehouse,
             transformer: Arc::new(dbt(settings)?),
-            publisher: Arc::new(PostgresPublisher::new(app_pool.clone())),
+            publisher: Arc::new(PostgresPublisher::new(app_pool.clone(), transform_pool)),
         });
 
         let tokens = Arc::new(Tokens::new(&key, &settings.public_url, Arc::clone(&system_clock))?);
@@ -136,11 +137,19 @@ impl Backends {
         Arc::clone(&self.app)
     }
 
-    /// The embedded host, which calls the handler that listens at `triggers`.
-    pub(crate) fn host(&self, settings: &Settings, triggers: SocketAddr) -> anyhow::Result<Host> {
+    /// The embedded host, which calls the handler that listens at `triggers` and knows it by
+    /// `key`.
+    pub(crate) fn host(
+        &self,
+        settings: &Settings,
+        triggers: SocketAddr,
+        key: SecretString,
+    ) -> anyhow::Result<Host> {
         let handler = format!("http://{triggers}/").parse()?;
         let mut config = HostConfig::new(handler, Arc::clone(&self.queue) as _);
+        config.proof = Some((HOST_KEY, key));
         config.schedules.clone_from(&settings.schedules);
+        config.timer_memory = Some(settings.data_dir.join("timers"));
         Ok(Host::new(&config)?)
     }
 }

@@ -3,9 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use http::{AppSlot, Server, Surface};
+use tokio_util::sync::CancellationToken;
 
-use super::{complain, environment, read_settings, runtime, start_logging, stop_signal};
+use super::{ENDING, StopSignals, complain, environment, read_settings, runtime, start_logging};
 use crate::logging::{LogFormat, Stream};
 use crate::wiring;
 
@@ -15,7 +17,12 @@ const RESTART: u8 = 200;
 
 pub(super) fn run() -> ExitCode {
     start_logging(LogFormat::Json, Stream::Stdout);
-    let served = runtime().and_then(|runtime| runtime.block_on(serve()));
+    let served = runtime().and_then(|runtime| {
+        let served = runtime.block_on(serve());
+        // What still runs has had its time: it is dropped, and a blocked thread is not waited for.
+        runtime.shutdown_timeout(ENDING);
+        served
+    });
     match served {
         Ok(()) => ExitCode::from(RESTART),
         Err(error) => {
@@ -27,10 +34,13 @@ pub(super) fn run() -> ExitCode {
 
 async fn serve() -> anyhow::Result<()> {
     let port = port()?;
+    let mut signals = StopSignals::listen()?;
     let (setter, slot) = AppSlot::starting();
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let server = Server::bind(address, Surface::Both, slot).await?;
-    let server = tokio::spawn(server.run(stop_signal()));
+    let server = Server::bind(address, Surface::Both, slot);
+    let server = server.await.with_context(|| format!("{address} cannot be bound"))?;
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(server.run(stop.clone().cancelled_owned()));
     let wired = match read_settings() {
         Ok(settings) => wiring::Backends::choose(&settings),
         Err(error) => Err(error),
@@ -42,7 +52,13 @@ async fn serve() -> anyhow::Result<()> {
             setter.faulty(vec![format!("{error:#}")]);
         }
     }
-    server.await?;
+    signals.next().await;
+    tracing::info!("stopping: running calls may finish; a second signal ends them");
+    stop.cancel();
+    tokio::select! {
+        ended = server => ended?,
+        () = signals.next() => tracing::warn!("stopped at once: running calls are given up"),
+    }
     Ok(())
 }
 

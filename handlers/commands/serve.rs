@@ -4,22 +4,29 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
 use http::{AppSlot, Server, Surface};
+use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use super::{read_settings, runtime, start_logging, stop_signal};
+use super::{ENDING, StopSignals, read_settings, runtime, start_logging};
 use crate::logging::{LogFormat, Stream};
 use crate::wiring;
 
 pub(super) fn run() -> anyhow::Result<ExitCode> {
     start_logging(LogFormat::Text, Stream::Stdout);
     let settings = read_settings()?;
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let served = runtime.block_on(async {
+        let mut signals = StopSignals::listen()?;
         let backends = wiring::Backends::choose(&settings)?;
         let slot = AppSlot::ready(backends.app());
         let public = Server::bind(settings.listen, Surface::Public, slot.clone()).await?;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let triggers = Server::bind(loopback, Surface::Triggers, slot).await?;
-        let host = backends.host(&settings, triggers.address()?)?;
+        // Known to this process alone, and to nobody who only reaches its loopback.
+        let key: SecretString =
+            format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()).into();
+        let triggers = Server::bind(loopback, Surface::Triggers(key.clone()), slot).await?;
+        let host = backends.host(&settings, triggers.address()?, key)?;
         tracing::info!(address = %public.address()?, "serving");
 
         let stop = CancellationToken::new();
@@ -29,13 +36,22 @@ pub(super) fn run() -> anyhow::Result<ExitCode> {
         let triggers = tokio::spawn(triggers.run(drained.clone().cancelled_owned()));
         let host = tokio::spawn(host.run(stop.clone()));
 
-        stop_signal().await;
-        tracing::info!("stopping: running work may finish");
+        signals.next().await;
+        tracing::info!("stopping: running work may finish; a second signal ends it");
         stop.cancel();
-        host.await?;
-        drained.cancel();
-        public.await?;
-        triggers.await?;
+        let finished = async {
+            host.await?;
+            drained.cancel();
+            public.await?;
+            triggers.await
+        };
+        tokio::select! {
+            finished = finished => finished?,
+            () = signals.next() => tracing::warn!("stopped at once: running work is given up"),
+        }
         Ok(ExitCode::SUCCESS)
-    })
+    });
+    // What still runs has had its time: it is dropped, and a blocked thread is not waited for.
+    runtime.shutdown_timeout(ENDING);
+    served
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::registry::Function;
-use reqwest::header::{CONTENT_TYPE, HeaderName};
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Client, Response, Url};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -27,6 +28,7 @@ const MAX_ANSWER: usize = 1 << 20;
 pub(crate) struct Calls {
     client: Client,
     handler: Url,
+    proof: Option<(HeaderName, HeaderValue)>,
     deadline: Duration,
 }
 
@@ -58,7 +60,8 @@ impl Calls {
             .timeout(config.deadline)
             .build()
             .map_err(HostError::Client)?;
-        Ok(Self { client, handler: config.handler.clone(), deadline: config.deadline })
+        let proof = config.proof.as_ref().map(proof).transpose()?;
+        Ok(Self { client, handler: config.handler.clone(), proof, deadline: config.deadline })
     }
 
     /// `POST /<FunctionName>`, with the headers that the host sends.
@@ -69,9 +72,11 @@ impl Calls {
         let body = reqwest::Body::wrap_stream(futures_util::stream::once(async {
             Ok::<_, Infallible>(body)
         }));
-        let response = self
-            .client
-            .post(url)
+        let mut request = self.client.post(url);
+        if let Some((name, value)) = &self.proof {
+            request = request.header(name, value);
+        }
+        let response = request
             .header(VERSION_HEADER, HOST_VERSION)
             .header(INVOCATION_HEADER, Uuid::new_v4().to_string())
             .header("traceparent", trace_parent())
@@ -115,6 +120,14 @@ impl Calls {
             CallError::Transport(error)
         }
     }
+}
+
+fn proof(
+    (name, value): &(&'static str, SecretString),
+) -> Result<(HeaderName, HeaderValue), HostError> {
+    let mut value = HeaderValue::from_str(value.expose_secret()).map_err(|_| HostError::Proof)?;
+    value.set_sensitive(true);
+    Ok((HeaderName::from_static(name), value))
 }
 
 /// W3C trace context: a new trace, not sampled.

@@ -10,15 +10,14 @@
 mod calls;
 mod config;
 pub mod envelope;
+mod memory;
 mod queues;
 mod schedule;
 mod timers;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::registry::{FUNCTIONS, Trigger};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -33,7 +32,6 @@ use crate::timers::Timer;
 pub struct Host {
     timers: Vec<Timer>,
     pollers: Vec<Poller>,
-    waker: Waker,
     drain: Duration,
 }
 
@@ -53,26 +51,18 @@ impl Host {
         let calls = Calls::new(config)?;
         let mut timers = Vec::new();
         let mut pollers = Vec::new();
-        let mut wakes = Vec::new();
         for function in FUNCTIONS {
             match function.trigger {
                 Trigger::Timer(timer) => {
                     timers.push(Timer::new(function, timer, config, calls.clone())?);
                 }
                 Trigger::Queue(queue) => {
-                    let wake = Arc::new(Notify::new());
-                    wakes.push(wake.clone());
-                    pollers.push(Poller::new(function, queue, config, calls.clone(), wake));
+                    pollers.push(Poller::new(function, queue, config, calls.clone()));
                 }
                 Trigger::Http(_) => {}
             }
         }
-        Ok(Self { timers, pollers, waker: Waker(wakes.into()), drain: config.drain })
-    }
-
-    /// Makes the host look at its queues at once; for whoever has just sent a message.
-    pub fn waker(&self) -> Waker {
-        self.waker.clone()
+        Ok(Self { timers, pollers, drain: config.drain })
     }
 
     /// Runs until `stop`, then lets running calls end. What still runs after the time to drain
@@ -92,18 +82,6 @@ impl Host {
             tracing::warn!("calls that did not end in time are given up");
             stops.running.cancel();
             while parts.join_next().await.is_some() {}
-        }
-    }
-}
-
-/// See [`Host::waker`].
-#[derive(Clone, Debug)]
-pub struct Waker(Arc<[Arc<Notify>]>);
-
-impl Waker {
-    pub fn wake(&self) {
-        for queue in self.0.iter() {
-            queue.notify_one();
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::ports::{Delivery, QueueConsumer, StoreError};
 use domain::registry::{self, Function};
 use domain::{BusinessClock, SystemClock};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -18,7 +18,6 @@ use crate::envelope::{self, Stamp};
 
 pub(crate) struct Poller {
     work: Arc<Work>,
-    wake: Arc<Notify>,
 }
 
 /// What every message of the queue needs.
@@ -36,7 +35,6 @@ impl Poller {
         queue: registry::Queue,
         config: &HostConfig,
         calls: Calls,
-        wake: Arc<Notify>,
     ) -> Self {
         let work = Work {
             function,
@@ -45,7 +43,7 @@ impl Poller {
             settings: config.queue,
             calls,
         };
-        Self { work: Arc::new(work), wake }
+        Self { work: Arc::new(work) }
     }
 
     /// Until `stops.starting`; then waits for the messages that are being worked on.
@@ -82,7 +80,6 @@ impl Poller {
             tokio::select! {
                 biased;
                 () = stops.starting.cancelled() => break,
-                () = self.wake.notified() => pause = first_pause,
                 () = sleep(pause) => {
                     pause = (pause * 2).min(self.work.settings.max_polling_interval);
                 }

@@ -13,6 +13,7 @@ use crate::Stops;
 use crate::calls::{CallError, Calls};
 use crate::config::{HostConfig, HostError, TimerRetry};
 use crate::envelope::{self, RetryContext, ScheduleStatus, Stamp, TimerCall};
+use crate::memory::Memory;
 use crate::schedule::Schedule;
 
 /// The clock is looked at this often: it may be set, and a machine may sleep.
@@ -24,8 +25,8 @@ const PUNCTUAL: TimeDelta = TimeDelta::minutes(1);
 pub(crate) struct Timer {
     function: &'static Function,
     schedule: Schedule,
-    last_fired: Option<DateTime<Utc>>,
-    /// When the host was made: no time before it is kept, unless `last_fired` says so.
+    memory: Memory,
+    /// When the host was made: no time before it is kept, unless the timer remembers its last.
     started: DateTime<Utc>,
     clock: Arc<dyn BusinessClock>,
     retry: TimerRetry,
@@ -39,14 +40,18 @@ impl Timer {
         config: &HostConfig,
         calls: Calls,
     ) -> Result<Self, HostError> {
-        let text = find(&config.schedules, timer).map_or(DEFAULT_SCHEDULE, String::as_str);
+        let text = config
+            .schedules
+            .iter()
+            .find(|(platform, _)| *platform == timer.platform)
+            .map_or(DEFAULT_SCHEDULE, |(_, schedule)| schedule.as_str());
         let schedule = text
             .parse()
             .map_err(|source| HostError::Schedule { setting: timer.schedule_setting, source })?;
         Ok(Self {
             function,
             schedule,
-            last_fired: find(&config.last_fired, timer).copied(),
+            memory: Memory::of(function, config.timer_memory.as_deref()),
             started: config.clock.now(),
             clock: config.clock.clone(),
             retry: config.timer_retry,
@@ -57,7 +62,7 @@ impl Timer {
     pub(crate) async fn run(self, stops: Stops) {
         let started = self.started;
         let monitored = self.schedule.is_monitored(started);
-        let mut last = self.last_fired;
+        let mut last = self.memory.last_fired().await;
         let mut updated = last.unwrap_or(started);
         let mut from = updated;
         while let Some(due) = self.schedule.next_after(from) {
@@ -74,6 +79,7 @@ impl Timer {
                 retry: None,
             };
             self.fire(call, &stops).await;
+            self.memory.fired(now).await;
             last = Some(now);
             updated = now;
             // From when it fired, as the Functions host does: what came due during the call
@@ -118,10 +124,6 @@ impl Timer {
             }
         }
     }
-}
-
-fn find<T>(settings: &[(domain::Platform, T)], timer: registry::Timer) -> Option<&T> {
-    settings.iter().find(|(platform, _)| *platform == timer.platform).map(|(_, value)| value)
 }
 
 fn log(function: &Function, retries_left: u32, error: &CallError) {

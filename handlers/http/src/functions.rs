@@ -6,34 +6,45 @@
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use domain::ports::{BoxError, Triggered};
-use domain::registry::{Function, Trigger};
+use bytes::Bytes;
+use domain::ports::BoxError;
+use domain::registry::Function;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tracing::Instrument;
 
-use crate::Reply;
-use crate::request::Incoming;
-use crate::router::{AppSlot, last_header, standing, trace_id};
+use crate::envelope::decode;
+use crate::request::Head;
+use crate::{AppSlot, Problem, Reply, host_call};
 
-/// Shorter than the host's `functionTimeout` of 30 minutes: when that strikes, the host kills
-/// the process with all its other work.
-const DEADLINE: Duration = Duration::from_mins(28);
+/// How long a function may work. Shorter than the host's `functionTimeout` of 30 minutes: when
+/// that strikes, the host kills the process with all its other work.
+pub(crate) const INVOCATION_DEADLINE: Duration = Duration::from_mins(28);
 
 pub(crate) async fn answer(
     slot: &AppSlot,
+    deadline: Duration,
     function: &'static Function,
-    incoming: &Incoming,
+    head: &Head,
+    body: impl Future<Output = Result<Bytes, Problem>> + Send,
 ) -> Reply {
     let span = tracing::info_span!(
         "invocation",
         function = function.name,
-        invocation_id = last_header(incoming, "x-azure-functions-invocationid"),
-        trace_id = trace_id(incoming),
+        invocation_id = host_call::invocation_id(head).map(tracing::field::display),
+        trace_id = host_call::trace_id(head),
     );
     async {
         let started = Instant::now();
-        let outcome = invoke(slot, function, incoming).await;
+        let work = AssertUnwindSafe(invoke(slot, function, head, body)).catch_unwind();
+        let outcome = match tokio::time::timeout(deadline, work).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err("the function panicked; this is a bug".into()),
+            Err(_) => {
+                let seconds = deadline.as_secs();
+                Err(format!("the function did not end within its deadline of {seconds} s").into())
+            }
+        };
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match outcome {
             Ok(done) => {
@@ -54,19 +65,16 @@ pub(crate) async fn answer(
 async fn invoke(
     slot: &AppSlot,
     function: &'static Function,
-    incoming: &Incoming,
+    head: &Head,
+    body: impl Future<Output = Result<Bytes, Problem>> + Send,
 ) -> Result<Value, BoxError> {
-    if incoming.method != "POST" {
+    if head.method != "POST" {
         return Err("the host calls functions with POST".into());
     }
-    let triggered = decode(function, &incoming.body)?;
-    let app = standing(slot).await.map_err(|problem| problem.detail().to_owned())?;
-    let work = AssertUnwindSafe(app.triggers.run(function.name, triggered)).catch_unwind();
-    match tokio::time::timeout(DEADLINE, work).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Err("the function panicked; this is a bug".into()),
-        Err(_) => Err("the function did not end within its deadline of 28 minutes".into()),
-    }
+    let told = |problem: Problem| problem.detail().to_owned();
+    let triggered = decode(function, &body.await.map_err(told)?)?;
+    let app = slot.app().await.map_err(told)?;
+    app.triggers.run(function.name, triggered).await
 }
 
 fn done_reply(done: &Value) -> Reply {
@@ -90,128 +98,5 @@ fn envelope(status: u16, body: &Value) -> Reply {
     Reply::rendered_json(body.to_string().into()).with_status(status)
 }
 
-/// Why a call of the host cannot be understood.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-enum EnvelopeError {
-    #[error("the call's body is empty; the host sends {{\"Data\": …, \"Metadata\": …}}")]
-    Empty,
-    #[error("the call's body is not the JSON that the host sends: {0}")]
-    Malformed(&'static str),
-    #[error("HTTP functions are forwarded with their own path, not called as an envelope")]
-    Http,
-}
-
-/// Reads `Data`. `Metadata` is never used: a JSON message's own fields overwrite it.
-fn decode(function: &Function, body: &[u8]) -> Result<Triggered, EnvelopeError> {
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Err(EnvelopeError::Empty);
-    }
-    let envelope: Value =
-        serde_json::from_slice(body).map_err(|_| EnvelopeError::Malformed("it does not parse"))?;
-    let data = envelope
-        .get("Data")
-        .and_then(Value::as_object)
-        .ok_or(EnvelopeError::Malformed("it has no Data object"))?;
-    let (name, missing) = match function.trigger {
-        Trigger::Timer(_) => ("timer", EnvelopeError::Malformed("Data has no timer")),
-        Trigger::Queue(_) => ("message", EnvelopeError::Malformed("Data has no message")),
-        Trigger::Http(_) => return Err(EnvelopeError::Http),
-    };
-    let value = data.get(name).ok_or(missing)?;
-    match function.trigger {
-        Trigger::Timer(_) => timer(value),
-        Trigger::Queue(_) | Trigger::Http(_) => queue(value),
-    }
-}
-
-/// A timer arrives as an object; some hosts send the same object as text.
-fn timer(value: &Value) -> Result<Triggered, EnvelopeError> {
-    let unwrapped = match value {
-        Value::String(text) => serde_json::from_str(text)
-            .map_err(|_| EnvelopeError::Malformed("the timer's text is not JSON"))?,
-        other => other.clone(),
-    };
-    let info = unwrapped.as_object().ok_or(EnvelopeError::Malformed("the timer is no object"))?;
-    let past_due = info.get("IsPastDue").and_then(Value::as_bool).unwrap_or(false);
-    Ok(Triggered::Timer { past_due })
-}
-
-/// A message's text arrives as a string that holds JSON text of a string; also accepted are
-/// the text itself, and an object in its place.
-fn queue(value: &Value) -> Result<Triggered, EnvelopeError> {
-    let text = match value {
-        Value::String(outer) => match serde_json::from_str::<Value>(outer) {
-            Ok(Value::String(inner)) => inner,
-            Ok(_) | Err(_) => outer.clone(),
-        },
-        Value::Null => return Err(EnvelopeError::Malformed("the message is null")),
-        other => other.to_string(),
-    };
-    if text.trim().is_empty() {
-        return Err(EnvelopeError::Malformed("the message is empty"));
-    }
-    Ok(Triggered::Queue { text })
-}
-
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn function(name: &str) -> &'static Function {
-        Function::find(name).unwrap()
-    }
-
-    fn message(body: &str) -> Result<Triggered, EnvelopeError> {
-        decode(function("RunTransform"), body.as_bytes())
-    }
-
-    #[test]
-    fn a_queue_text_is_decoded_however_the_host_wrapped_it() {
-        let job = r#"{"request":7}"#;
-        let twice = json!(json!(job).to_string());
-        for data in [twice, json!(job), json!({"request": 7})] {
-            let body = json!({"Data": {"message": data}, "Metadata": {}}).to_string();
-            assert_eq!(message(&body), Ok(Triggered::Queue { text: job.to_owned() }));
-        }
-    }
-
-    #[test]
-    fn a_spoofed_metadata_changes_nothing() {
-        let body = r#"{"Data":{"message":"\"x\""},"Metadata":{"DequeueCount":"99","message":"y"}}"#;
-        assert_eq!(message(body), Ok(Triggered::Queue { text: "x".to_owned() }));
-    }
-
-    #[test]
-    fn a_timer_is_read_with_and_without_a_status() {
-        let first = r#"{"Data":{"timer":{"Schedule":{"AdjustForDST":true},"ScheduleStatus":null,"IsPastDue":false}},"Metadata":{"sys":{"MethodName":"ExtractMetaAds"}}}"#;
-        let late = first.replace("\"IsPastDue\":false", "\"IsPastDue\":true");
-        let timer = |body: &str| decode(function("ExtractMetaAds"), body.as_bytes());
-        assert_eq!(timer(first), Ok(Triggered::Timer { past_due: false }));
-        assert_eq!(timer(&late), Ok(Triggered::Timer { past_due: true }));
-    }
-
-    #[test]
-    fn an_empty_or_foreign_body_is_refused() {
-        for body in ["", "  ", "null", "[]", "{", r#"{"Data":{}}"#, r#"{"Data":{"message":null}}"#]
-        {
-            assert!(message(body).is_err(), "{body:?} was accepted");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_survives_the_hosts_double_encoding(text in "\\PC*[^\\s]\\PC*") {
-            let body = json!({"Data": {"message": json!(text).to_string()}}).to_string();
-            prop_assert_eq!(message(&body), Ok(Triggered::Queue { text }));
-        }
-
-        #[test]
-        fn any_bytes_are_decoded_or_refused(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            for name in ["ExtractMetaAds", "RunTransform"] {
-                let _decoded = decode(function(name), &body);
-            }
-        }
-    }
-}
+mod tests;

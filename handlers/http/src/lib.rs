@@ -6,16 +6,20 @@
 //! **Invariant:** [`router`] checks the registry's [`Access`](domain::registry::Access) before an
 //! endpoint runs; the tenant that an endpoint works for comes out of that check alone.
 
+mod access;
 mod app;
+mod body;
 mod cache;
 mod cursor;
 mod document;
 mod endpoint;
 mod endpoints;
+mod envelope;
 mod fields;
 mod figures;
 mod functions;
 mod health;
+mod host_call;
 mod list;
 mod login_guard;
 mod openapi;
@@ -24,7 +28,9 @@ mod problem;
 mod reply;
 mod request;
 mod router;
+mod routes;
 mod server;
+mod slot;
 #[cfg(test)]
 mod testing;
 mod tokens;
@@ -39,7 +45,8 @@ pub use login_guard::LoginGuard;
 pub use openapi::openapi_json;
 pub use problem::Problem;
 pub use reply::Reply;
-pub use request::{Incoming, Request};
-pub use router::{AppSetter, AppSlot, Fault, Surface};
+pub use request::Request;
+pub use router::{HOST_KEY, Surface};
 pub use server::Server;
+pub use slot::{AppSetter, AppSlot, Fault};
 pub use tokens::{InvalidSigningKey, Tokens};

@@ -5,27 +5,37 @@ use std::str::FromStr;
 use bytes::Bytes;
 use domain::{Caller, OrganizationScope, TenantScope};
 use percent_encoding::percent_decode_str;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer, Visitor};
+use serde::forward_to_deserialize_any;
 use warp::http::HeaderMap;
 
 use crate::Problem;
+use crate::routes::PathParams;
 
-/// A request whose route is not known yet.
+/// A request's line and headers: what is known before its body is read.
 #[derive(Debug)]
-pub struct Incoming {
-    pub method: String,
-    pub path: String,
+pub(crate) struct Head {
+    pub(crate) method: String,
+    /// Undecoded.
+    pub(crate) path: String,
     /// What follows `?`, undecoded; empty if nothing does.
-    pub query: String,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+    pub(crate) query: String,
+    pub(crate) headers: HeaderMap,
+}
+
+impl Head {
+    /// The last value of a header: one that a client forged comes before the host's own.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get_all(name).iter().next_back()?.to_str().ok()
+    }
 }
 
 /// A request that passed its route's access check.
 #[derive(Debug)]
 pub struct Request {
-    incoming: Incoming,
-    params: Vec<(&'static str, String)>,
+    head: Head,
+    body: Bytes,
+    params: PathParams,
     granted: Granted,
 }
 
@@ -39,12 +49,8 @@ pub(crate) enum Granted {
 }
 
 impl Request {
-    pub(crate) fn new(
-        incoming: Incoming,
-        params: Vec<(&'static str, String)>,
-        granted: Granted,
-    ) -> Self {
-        Self { incoming, params, granted }
+    pub(crate) fn new(head: Head, body: Bytes, params: PathParams, granted: Granted) -> Self {
+        Self { head, body, params, granted }
     }
 
     /// Who asks. An endpoint with public access has nobody to ask for.
@@ -94,34 +100,48 @@ impl Request {
         if !essence.eq_ignore_ascii_case("application/json") {
             return Err(Problem::not_json());
         }
-        // A list would fill an object's members by their order.
-        if self.incoming.body.trim_ascii_start().first() == Some(&b'[') {
-            let detail = "the body is a list, and must be an object";
-            return Err(Problem::bad_request("invalid_body", "body", detail));
-        }
-        serde_json::from_slice(&self.incoming.body)
+        let mut json = serde_json::Deserializer::from_slice(&self.body);
+        T::deserialize(Object(&mut json))
+            .and_then(|body| json.end().map(|()| body))
             .map_err(|error| Problem::bad_request("invalid_body", "body", readable(&error)))
     }
 
     /// The body as JSON, or the default where there is no body at all.
     pub fn json_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, Problem> {
-        if self.incoming.body.is_empty() { Ok(T::default()) } else { self.json() }
+        if self.body.is_empty() { Ok(T::default()) } else { self.json() }
     }
 
     /// The query's parameters.
     pub fn query<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_urlencoded::from_str(&self.incoming.query)
+        serde_urlencoded::from_str(&self.head.query)
             .map_err(|error| Problem::bad_request("invalid_query", "query", error.to_string()))
     }
 
     /// The query as it came, undecoded.
     pub fn raw_query(&self) -> &str {
-        &self.incoming.query
+        &self.head.query
     }
 
     /// The last value of a header: one that a client forged comes before the host's own.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.incoming.headers.get_all(name).iter().next_back()?.to_str().ok()
+        self.head.header(name)
+    }
+}
+
+/// JSON that must be an object: serde would fill an object's members from a list, by their order.
+struct Object<'a, R>(&'a mut serde_json::Deserializer<R>);
+
+impl<'de, R: serde_json::de::Read<'de>> Deserializer<'de> for Object<'_, R> {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.0.deserialize_map(visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
+        ignored_any
     }
 }
 

@@ -1,31 +1,34 @@
-//! The listener: reads a request whole, within bounds, and hands it to the router.
+//! The listener: takes connections and requests within bounds, and hands them to the router.
 //!
 //! warp's own server lets a request's head take for ever, and waits for it when it stops; so
 //! connections are accepted here, and only what comes over them is warp's.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
-use futures_util::{Stream, StreamExt};
+use bytes::Buf;
+use futures_util::Stream;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use warp::Filter;
-use warp::http::{HeaderMap, Method};
+use warp::http::Method;
+use warp::http::header::EXPECT;
 
-use crate::Problem;
-use crate::request::Incoming;
-use crate::router::{AppSlot, Surface, answer};
+use crate::body::{BODY_DEADLINE, Body};
+use crate::functions::INVOCATION_DEADLINE;
+use crate::request::Head;
+use crate::router::{Router, Surface};
+use crate::{AppSlot, Problem};
 
-/// The largest body that any endpoint or function takes.
-const MAX_BODY: usize = 1 << 20;
-
-/// How long a body may take to arrive.
-const BODY_DEADLINE: Duration = Duration::from_secs(20);
+/// Connections that are open at once; more wait to be accepted. Leaves some of the 1,024
+/// descriptors, which is what a process usually may have, for everything else.
+const MAX_CONNECTIONS: usize = 800;
 
 /// How long a public connection may stay open without the whole head of a request.
 const HEAD_DEADLINE: Duration = Duration::from_secs(15);
@@ -37,12 +40,17 @@ const HOST_HEAD_DEADLINE: Duration = Duration::from_hours(1);
 /// How long running requests may take once the listener is to stop.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 
+/// The same for a host's calls, which work for longer. A platform that stops a container grants
+/// 30 seconds as a rule.
+const HOST_DRAIN_DEADLINE: Duration = Duration::from_secs(25);
+
 /// A bound listener that has not begun to answer.
 pub struct Server {
     listener: TcpListener,
-    slot: AppSlot,
-    surface: Surface,
+    router: Router,
+    max_connections: usize,
     head_deadline: Duration,
+    body_deadline: Duration,
     drain_deadline: Duration,
 }
 
@@ -53,15 +61,17 @@ impl Server {
         surface: Surface,
         slot: AppSlot,
     ) -> std::io::Result<Self> {
+        let (head_deadline, drain_deadline) = match surface {
+            Surface::Public => (HEAD_DEADLINE, DRAIN_DEADLINE),
+            Surface::Triggers(_) | Surface::Both => (HOST_HEAD_DEADLINE, HOST_DRAIN_DEADLINE),
+        };
         Ok(Self {
             listener: TcpListener::bind(address).await?,
-            slot,
-            surface,
-            head_deadline: match surface {
-                Surface::Public => HEAD_DEADLINE,
-                Surface::Triggers | Surface::Both => HOST_HEAD_DEADLINE,
-            },
-            drain_deadline: DRAIN_DEADLINE,
+            router: Router { slot, surface, invocation_deadline: INVOCATION_DEADLINE },
+            max_connections: MAX_CONNECTIONS,
+            head_deadline,
+            body_deadline: BODY_DEADLINE,
+            drain_deadline,
         })
     }
 
@@ -69,9 +79,20 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Answers until `stop` ends, then gives running requests 10 seconds to finish.
+    #[cfg(test)]
+    pub(crate) fn set_invocation_deadline(&mut self, deadline: Duration) {
+        self.router.invocation_deadline = deadline;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_body_deadline(&mut self, deadline: Duration) {
+        self.body_deadline = deadline;
+    }
+
+    /// Answers until `stop` ends. Then nobody is let in any more, and running requests have 10
+    /// seconds to finish; a host's calls, 25.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) {
-        let Self { listener, slot, surface, head_deadline, drain_deadline } = self;
+        let Self { listener, router, body_deadline, drain_deadline, .. } = self;
         let query = warp::query::raw().or(warp::any().map(String::new)).unify();
         let routes = warp::method()
             .and(warp::path::full())
@@ -79,11 +100,10 @@ impl Server {
             .and(warp::header::headers_cloned())
             .and(warp::body::stream())
             .then(move |method: Method, path: warp::path::FullPath, query, headers, body| {
-                let slot = slot.clone();
-                async move {
-                    let path = path.as_str().to_owned();
-                    receive(&slot, surface, (method, path, query, headers), body).await
-                }
+                let router = router.clone();
+                let method = method.as_str().to_owned();
+                let head = Head { method, path: path.as_str().to_owned(), query, headers };
+                async move { receive(&router, head, body, body_deadline).await }
             })
             .boxed();
         let routes = TowerToHyperService::new(warp::service(routes));
@@ -101,13 +121,17 @@ impl Server {
         });
         // HTTP/2 is left to whatever ends TLS before us: telling the two apart has no deadline.
         let mut protocol = auto::Builder::new(TokioExecutor::new()).http1_only();
-        protocol.http1().timer(TokioTimer::new()).header_read_timeout(head_deadline);
+        protocol.http1().timer(TokioTimer::new()).header_read_timeout(self.head_deadline);
         let open = GracefulShutdown::new();
+        let free = Arc::new(Semaphore::new(self.max_connections));
         let mut stop = std::pin::pin!(stop);
         loop {
-            let stream = tokio::select! {
+            let (stream, permit) = tokio::select! {
                 () = &mut stop => break,
-                stream = accept(&listener) => stream,
+                taken = async {
+                    let permit = free.clone().acquire_owned().await.expect("it is never closed");
+                    (accept(&listener).await, permit)
+                } => taken,
             };
             let connection = protocol.serve_connection(TokioIo::new(stream), service.clone());
             let connection = open.watch(connection.into_owned());
@@ -115,6 +139,7 @@ impl Server {
                 if let Err(error) = connection.await {
                     tracing::debug!(error = &*error, "a connection broke off");
                 }
+                drop(permit);
             });
         }
         drop(listener);
@@ -145,117 +170,21 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
-type Head = (Method, String, String, HeaderMap);
-
 async fn receive<B: Buf>(
-    slot: &AppSlot,
-    surface: Surface,
-    (method, path, query, headers): Head,
-    body: impl Stream<Item = Result<B, warp::Error>> + Send,
+    router: &Router,
+    head: Head,
+    body: impl Stream<Item = Result<B, warp::Error>> + Send + 'static,
+    deadline: Duration,
 ) -> warp::reply::Response {
-    let reply = match tokio::time::timeout(BODY_DEADLINE, collect(body)).await {
-        Ok(Ok(body)) => {
-            let method = method.as_str().to_owned();
-            answer(slot, surface, Incoming { method, path, query, headers, body }).await
-        }
-        Ok(Err(problem)) => problem.into_reply(),
-        Err(_) => Problem::body_too_slow().into_reply(),
-    };
+    // A client that waits to be told to send has nothing under way.
+    let waits = head.headers.contains_key(EXPECT);
+    let mut body = Body::new(body, deadline);
+    let reply = router.answer(head, body.read()).await;
+    if !waits {
+        body.discard();
+    }
     reply.into_response()
 }
 
-/// The host posts chunked, so the length is known only at the end.
-async fn collect<B: Buf>(
-    body: impl Stream<Item = Result<B, warp::Error>> + Send,
-) -> Result<bytes::Bytes, Problem> {
-    let mut body = std::pin::pin!(body);
-    let mut collected = BytesMut::new();
-    while let Some(chunk) = body.next().await {
-        let mut chunk = chunk.map_err(|_| {
-            Problem::bad_request("body_cut_short", "body", "the body ended before its length")
-        })?;
-        if collected.len() + chunk.remaining() > MAX_BODY {
-            return Err(Problem::too_large(MAX_BODY));
-        }
-        while chunk.has_remaining() {
-            let piece = chunk.chunk();
-            collected.extend_from_slice(piece);
-            let read = piece.len();
-            chunk.advance(read);
-        }
-    }
-    Ok(collected.freeze())
-}
-
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::sync::oneshot;
-    use tokio::time::timeout;
-
-    use super::*;
-
-    /// Longer than anything here takes, unless it never ends.
-    const PATIENCE: Duration = Duration::from_secs(30);
-    const NEVER: Duration = Duration::from_hours(1);
-    const SOON: Duration = Duration::from_millis(50);
-
-    async fn server(head_deadline: Duration, drain_deadline: Duration) -> (Server, SocketAddr) {
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = Server::bind(address, Surface::Public, AppSlot::starting().1).await.unwrap();
-        let address = server.address().unwrap();
-        (Server { head_deadline, drain_deadline, ..server }, address)
-    }
-
-    #[tokio::test]
-    async fn a_request_without_a_path_is_answered() {
-        let (server, address) = server(PATIENCE, PATIENCE).await;
-        tokio::spawn(server.run(std::future::pending()));
-        for head in ["GET health HTTP/1.1", "CONNECT a:1 HTTP/1.1", "POST x HTTP/1.1"] {
-            let request = format!("{head}\r\nhost: x\r\nconnection: close\r\n\r\n");
-            let answer = read_to_the_end(send(address, &request).await).await;
-            assert!(answer.starts_with("HTTP/1.1 400 "), "{head}: {answer:?}");
-        }
-    }
-
-    async fn send(address: SocketAddr, text: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(text.as_bytes()).await.unwrap();
-        stream
-    }
-
-    async fn read_to_the_end(mut stream: TcpStream) -> String {
-        let mut text = String::new();
-        timeout(PATIENCE, stream.read_to_string(&mut text)).await.expect("it is closed").unwrap();
-        text
-    }
-
-    const WHOLE: &str = "GET / HTTP/1.1\r\nhost: miq.example\r\nconnection: close\r\n\r\n";
-    const HALF: &str = "GET / HTTP/1.1\r\nhost: miq";
-
-    #[tokio::test]
-    async fn a_connection_without_a_whole_head_is_closed() {
-        let (server, address) = server(SOON, NEVER).await;
-        tokio::spawn(server.run(std::future::pending()));
-        for beginning in ["", "PRI * HTTP/2.0", HALF] {
-            let rest = read_to_the_end(send(address, beginning).await).await;
-            assert!(!rest.contains("200 OK"), "{beginning:?}: {rest}");
-        }
-        let answer = read_to_the_end(send(address, WHOLE).await).await;
-        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-    }
-
-    #[tokio::test]
-    async fn half_a_head_does_not_hold_up_the_end() {
-        let (server, address) = server(NEVER, SOON).await;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let running = tokio::spawn(server.run(async { stopped.await.unwrap_or_default() }));
-        let half = send(address, HALF).await;
-        // Accepted after the half, and answered: the half has been read.
-        let answer = read_to_the_end(send(address, WHOLE).await).await;
-        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
-        stop.send(()).unwrap();
-        timeout(PATIENCE, running).await.expect("the server ends").unwrap();
-        drop(half);
-    }
-}
+mod tests;

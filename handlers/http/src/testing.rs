@@ -1,12 +1,13 @@
 //! The whole application over a database of its own, asked through the router.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::ports::{
     AuthorizationRequest, BoxError, Grant, PlatformAccess, PlatformAccount, PlatformError,
-    Redemption, Serving, SignUpPolicy, Triggered, Triggers,
+    Redemption, Serving, SharedCache, SignUpPolicy, Triggered, Triggers,
 };
 use domain::{
     BusinessClock, Caller, FixedClock, OrganizationId, Platform, Role, SessionId, SystemClock,
@@ -25,8 +26,12 @@ use stores::{
 use url::Url;
 use uuid::Uuid;
 
-use crate::router::{AppSlot, Surface, answer};
-use crate::{AnswerCache, App, Health, Incoming, LoginGuard, Problem, Reply, Tokens, Verifier};
+use crate::functions::INVOCATION_DEADLINE;
+use crate::request::Head;
+use crate::router::{Router, Surface};
+use crate::{
+    AnswerCache, App, AppSlot, Health, LoginGuard, Problem, Reply, Server, Tokens, Verifier,
+};
 
 /// Noon in UTC; in New York the same day, in Auckland the next.
 pub(crate) const NOW: &str = "2024-03-31T12:00:00Z";
@@ -51,12 +56,44 @@ impl TestApp {
         Self::over(database, serving)
     }
 
+    /// One whose timer and queue functions do `triggers`.
+    pub(crate) async fn triggering(triggers: Arc<dyn Triggers>) -> Self {
+        let database = TestDatabase::new().await;
+        let serving = Arc::new(PostgresServing::new(database.api()));
+        Self::of(database, serving, None, triggers)
+    }
+
     /// The same over figures from elsewhere.
     pub(crate) fn over(database: TestDatabase, serving: Arc<dyn Serving>) -> Self {
+        Self::sharing(database, serving, None)
+    }
+
+    /// The same with a cache that other processes use too.
+    pub(crate) fn sharing(
+        database: TestDatabase,
+        serving: Arc<dyn Serving>,
+        shared: Option<Arc<dyn SharedCache>>,
+    ) -> Self {
+        Self::of(database, serving, shared, Arc::new(NoTriggers))
+    }
+
+    fn of(
+        database: TestDatabase,
+        serving: Arc<dyn Serving>,
+        shared: Option<Arc<dyn SharedCache>>,
+        triggers: Arc<dyn Triggers>,
+    ) -> Self {
         let data = tempfile::tempdir().unwrap();
         let clock = FixedClock::at(NOW.parse::<DateTime<Utc>>().unwrap());
-        let app = app(&database, serving, Arc::new(clock), data.path());
+        let app = app(&database, serving, shared, Arc::new(clock), data.path());
+        let app = App { triggers, ..app };
         Self { database, slot: AppSlot::ready(Arc::new(app)), _data: data }
+    }
+
+    /// A listener on loopback, not yet running.
+    pub(crate) async fn bind(&self, surface: Surface) -> Server {
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        Server::bind(loopback, surface, self.slot.clone()).await.unwrap()
     }
 
     /// A tenant of an organization of its own, whose owner may do whatever a token allows.
@@ -143,6 +180,11 @@ impl TestApp {
         problem(&reply)
     }
 
+    fn router(&self, surface: Surface) -> Router {
+        let slot = self.slot.clone();
+        Router { slot, surface, invocation_deadline: INVOCATION_DEADLINE }
+    }
+
     pub(crate) async fn send(
         &self,
         method: &str,
@@ -154,14 +196,14 @@ impl TestApp {
         let headers = headers.iter().map(|(name, value)| {
             (name.parse().unwrap(), warp::http::HeaderValue::from_str(value).unwrap())
         });
-        let incoming = Incoming {
+        let head = Head {
             method: method.to_owned(),
             path: path.to_owned(),
             query: query.to_owned(),
             headers: headers.collect(),
-            body: body.to_owned().into(),
         };
-        answer(&self.slot, Surface::Public, incoming).await
+        let body = std::future::ready(Ok(body.to_owned().into()));
+        self.router(Surface::Public).answer(head, body).await
     }
 }
 
@@ -187,6 +229,7 @@ pub(crate) fn problem(reply: &Reply) -> (u16, String, String) {
 fn app(
     database: &TestDatabase,
     serving: Arc<dyn Serving>,
+    shared: Option<Arc<dyn SharedCache>>,
     business: Arc<dyn BusinessClock>,
     data: &std::path::Path,
 ) -> App {
@@ -212,7 +255,7 @@ fn app(
         vault: Arc::new(CredentialVault::new(secrets, Arc::clone(&platforms), Arc::clone(&system))),
         platforms,
         connections: Arc::new(PostgresConnections::new(api.clone(), system)),
-        answers: AnswerCache::new(serving, Arc::clone(&business)),
+        answers: AnswerCache::new(serving, Arc::clone(&business), shared),
         run_history: Arc::new(PostgresRunHistory::new(api.clone())),
         planner: Arc::new(Planner {
             planning: Arc::new(PostgresRuns::new(app.clone())),

@@ -1,9 +1,7 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use domain::ports::{Delivery, JobQueue, QueueConsumer, StoreError};
+use domain::ports::{Delivery, JobQueue, QueueConsumer};
 use host::{Host, HostConfig, QueueSettings};
 use serde_json::Value;
 use stores::PostgresQueue;
@@ -335,66 +333,13 @@ async fn work_that_outlasts_the_drain_is_given_up_and_comes_again_at_once() {
     assert_eq!((again.text.as_str(), again.dequeue_count), ("endless", 2));
 }
 
-/// Counts the looks at one queue.
-struct Counting {
-    queue: PostgresQueue,
-    looks: Arc<AtomicUsize>,
-}
-
-#[async_trait]
-impl QueueConsumer for Counting {
-    async fn receive(
-        &self,
-        queue: &str,
-        visibility: Duration,
-    ) -> Result<Option<Delivery>, StoreError> {
-        let received = self.queue.receive(queue, visibility).await;
-        if queue == QUEUE {
-            self.looks.fetch_add(1, Ordering::SeqCst);
-        }
-        received
-    }
-
-    async fn extend(
-        &self,
-        delivery: &mut Delivery,
-        visibility: Duration,
-    ) -> Result<(), StoreError> {
-        self.queue.extend(delivery, visibility).await
-    }
-
-    async fn complete(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        self.queue.complete(delivery).await
-    }
-
-    async fn release(&self, delivery: &Delivery, delay: Duration) -> Result<(), StoreError> {
-        self.queue.release(delivery, delay).await
-    }
-
-    async fn poison(&self, delivery: &Delivery) -> Result<(), StoreError> {
-        self.queue.poison(delivery).await
-    }
-}
-
 #[tokio::test]
-async fn waking_the_host_ends_its_pause() {
+async fn the_host_proves_itself_to_its_handler() {
     let handler = Handler::always(DONE).await;
-    let database = TestDatabase::new().await;
-    let queue = PostgresQueue::new(database.app().clone());
-    let looks = Arc::new(AtomicUsize::new(0));
-    let consumer = Counting { queue: queue.clone(), looks: looks.clone() };
-    let mut config = HostConfig::new(handler.url.clone(), Arc::new(consumer));
-    // Without a call it would not look again before the test has failed.
-    config.queue =
-        QueueSettings { min_polling_interval: LONG, max_polling_interval: LONG, ..SETTINGS };
-    let host = Host::new(&config).unwrap();
-    let waker = host.waker();
-    tokio::spawn(host.run(CancellationToken::new()));
-    eventually("the queue is found empty", async || {
-        (looks.load(Ordering::SeqCst) == 1).then_some(())
+    let running = Running::configured(&handler, |config| {
+        config.proof = Some(("x-key", "only the two of us know".into()));
     })
     .await;
-    queue.send(QUEUE, "now", Duration::ZERO).await.unwrap();
-    waker.wake();
-    handler.called(1).await;
+    running.send("work").await;
+    assert_eq!(handler.called(1).await[0].headers["x-key"], "only the two of us know");
 }

@@ -7,6 +7,7 @@ use host::{Host, HostConfig, HostError, TimerRetry};
 use serde_json::{Value, json};
 use stores::PostgresQueue;
 use stores::testing::TestDatabase;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,8 @@ fn at(text: &str) -> DateTime<Utc> {
 struct Running {
     _database: TestDatabase,
     clock: FixedClock,
+    stop: CancellationToken,
+    host: JoinHandle<()>,
 }
 
 impl Running {
@@ -45,8 +48,14 @@ impl Running {
             .into();
         config.timer_retry.delay = Duration::ZERO;
         configure(&mut config);
-        tokio::spawn(Host::new(&config).unwrap().run(CancellationToken::new()));
-        Self { _database: database, clock }
+        let stop = CancellationToken::new();
+        let host = tokio::spawn(Host::new(&config).unwrap().run(stop.clone()));
+        Self { _database: database, clock, stop, host }
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.host.await.unwrap();
     }
 }
 
@@ -93,20 +102,31 @@ async fn a_timer_fires_at_its_times_and_tells_of_the_last() {
 #[tokio::test]
 async fn missed_times_are_made_up_for_once_as_past_due() {
     let handler = Handler::always(DONE).await;
-    let running = Running::start(&handler, "2026-09-24T13:10:00Z", "0 */30 * * * *", |config| {
-        config.last_fired = vec![(Platform::MetaAds, at("2026-09-24T11:30:00Z"))];
-    })
-    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let start = async |now: &str| {
+        let memory = folder.path().join("timers");
+        Running::start(&handler, now, "0 */30 * * * *", |config| {
+            config.timer_memory = Some(memory);
+        })
+        .await
+    };
+    let before = start("2026-09-24T11:29:59Z").await;
+    before.clock.set(at("2026-09-24T11:30:00Z"));
     let calls = handler.called(1).await;
-    assert_eq!(timer(&calls[0])["IsPastDue"], true);
-    let status = &timer(&calls[0])["ScheduleStatus"];
+    assert_eq!(timer(&calls[0])["IsPastDue"], false);
+    before.stop().await;
+
+    let running = start("2026-09-24T13:10:00Z").await;
+    let calls = handler.called(2).await;
+    assert_eq!(timer(&calls[1])["IsPastDue"], true);
+    let status = &timer(&calls[1])["ScheduleStatus"];
     assert_eq!(status["Last"], "2026-09-24T11:30:00+00:00");
     assert_eq!(status["Next"], "2026-09-24T12:00:00+00:00", "the first missed time");
 
     running.clock.set(at("2026-09-24T13:30:00Z"));
-    let calls = handler.called(2).await;
-    assert_eq!(timer(&calls[1])["IsPastDue"], false);
-    assert_eq!(timer(&calls[1])["ScheduleStatus"]["Next"], "2026-09-24T13:30:00+00:00");
+    let calls = handler.called(3).await;
+    assert_eq!(timer(&calls[2])["IsPastDue"], false);
+    assert_eq!(timer(&calls[2])["ScheduleStatus"]["Next"], "2026-09-24T13:30:00+00:00");
 }
 
 #[tokio::test]

@@ -1,0 +1,43 @@
+//! When each timer last fired, over restarts: a file per timer. Azure's host keeps blobs for it.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use domain::registry::Function;
+
+/// Where a timer's last fire is kept; nowhere, if there is no folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Memory {
+    file: Option<PathBuf>,
+}
+
+impl Memory {
+    pub(crate) fn of(function: &Function, folder: Option<&Path>) -> Self {
+        Self { file: folder.map(|folder| folder.join(function.name)) }
+    }
+
+    /// `None` if it never fired as far as is known. What cannot be read is not known: at worst
+    /// a missed time is not made up for.
+    pub(crate) async fn last_fired(&self) -> Option<DateTime<Utc>> {
+        let text = tokio::fs::read_to_string(self.file.as_ref()?).await.ok()?;
+        text.trim().parse().ok()
+    }
+
+    pub(crate) async fn fired(&self, at: DateTime<Utc>) {
+        let Some(file) = &self.file else { return };
+        if let Err(error) = replace(file, &at.to_rfc3339_opts(SecondsFormat::AutoSi, true)).await {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::warn!(error, "when a timer fired could not be kept");
+        }
+    }
+}
+
+/// All of the new text or all of the old, whenever the process is killed.
+async fn replace(file: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        tokio::fs::create_dir_all(folder).await?;
+    }
+    let new = file.with_extension("new");
+    tokio::fs::write(&new, text).await?;
+    tokio::fs::rename(&new, file).await
+}
