@@ -35,12 +35,20 @@ impl Profile {
 struct Message {
     reason: String,
     target: Option<Target>,
+    profile: Option<BuildProfile>,
     executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct BuildProfile {
+    /// Whether it is a program's tests rather than the program.
+    test: bool,
 }
 
 #[derive(Deserialize)]
 struct Target {
     name: String,
+    kind: Vec<String>,
 }
 
 /// Cargo in the repository, with what every build of ours needs.
@@ -67,13 +75,21 @@ pub(crate) async fn build(
         profile.name()
     ));
     let mut command = cargo(workspace);
-    command.args(["build", "--bins", "--message-format=json-render-diagnostics", "--profile"]);
-    command.arg(profile.name());
+    command.args(["build", "--bins", "--profile", profile.name()]);
     for package in packages {
         command.args(["--package", package]);
     }
+    executables("cargo build", command).await
+}
+
+/// Runs a command of Cargo that builds; answers where each program is that it made or found.
+pub(crate) async fn executables(
+    name: &str,
+    mut command: Command,
+) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    command.arg("--message-format=json-render-diagnostics");
     let mut executables = BTreeMap::new();
-    let status = process::each_line("cargo build", command, |line| {
+    let status = process::each_line(name, command, |line| {
         if let Some((name, executable)) = executable_of(line) {
             executables.insert(name, executable);
         }
@@ -87,8 +103,12 @@ pub(crate) async fn build(
 
 fn executable_of(line: &str) -> Option<(String, PathBuf)> {
     let message: Message = serde_json::from_str(line).ok()?;
-    (message.reason == "compiler-artifact").then_some(())?;
-    Some((message.target?.name, message.executable?))
+    let target = message.target?;
+    let is_program = message.reason == "compiler-artifact"
+        && target.kind.iter().any(|kind| kind == "bin")
+        && message.profile.is_some_and(|profile| !profile.test);
+    is_program.then_some(())?;
+    Some((target.name, message.executable?))
 }
 
 /// One of the programs that a build answered.
@@ -102,12 +122,13 @@ mod tests {
 
     #[test]
     fn executables_are_read_from_cargos_report() {
-        let line = r#"{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"simulators"},"executable":"/t/release/simulators","fresh":true}"#;
+        let line = r#"{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"simulators"},"profile":{"test":false},"executable":"/t/release/simulators","fresh":true}"#;
         let (name, executable) = executable_of(line).unwrap();
         assert_eq!((name.as_str(), executable), ("simulators", "/t/release/simulators".into()));
-        let library =
-            r#"{"reason":"compiler-artifact","target":{"name":"domain"},"executable":null}"#;
-        assert!(executable_of(library).is_none());
+        let tests = line.replace("\"test\":false", "\"test\":true");
+        assert!(executable_of(&tests).is_none());
+        let library = line.replace("\"bin\"", "\"lib\"");
+        assert!(executable_of(&library).is_none());
         assert!(executable_of(r#"{"reason":"build-finished","success":true}"#).is_none());
     }
 }

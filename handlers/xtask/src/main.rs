@@ -10,6 +10,7 @@ mod postgres;
 mod process;
 mod prove;
 mod provision;
+mod services;
 mod simulators;
 mod terminal;
 mod test;

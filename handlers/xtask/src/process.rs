@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStdout};
+use tokio::process::{Child, ChildStdin, ChildStdout};
 
 /// How long a process may take to stop after it was asked to.
 const GRACE: Duration = Duration::from_secs(15);
@@ -25,6 +25,39 @@ pub(crate) struct Owned {
     pid: Pid,
     stop: Signal,
     ended: bool,
+    /// The pipe by which a [`tied`] process notices that we are gone.
+    lifeline: Option<ChildStdin>,
+}
+
+/// Runs a program, and ends it when standard input does.
+const TIE: &str = r#"
+exec 3<&0
+"$@" 3<&- </dev/null &
+program=$!
+trap 'kill "$program"' TERM
+{ cat <&3 >/dev/null; kill "$program"; } &
+watcher=$!
+wait "$program"
+status=$?
+if kill -0 "$program" 2>/dev/null; then wait "$program"; fi
+kill "$watcher" 2>/dev/null
+exit "$status"
+"#;
+
+/// The same program, for [`Owned`], tied to us by a pipe: it ends even if we are killed with
+/// SIGKILL. Its output is the caller's to set.
+pub(crate) fn tied(command: &Command) -> Command {
+    let mut tied = Command::new("sh");
+    tied.args(["-c", TIE, "sh"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => tied.env(name, value),
+            None => tied.env_remove(name),
+        };
+    }
+    // Nobody else holds the other end: it closes when we are gone, however that came.
+    tied.stdin(Stdio::piped());
+    tied
 }
 
 impl Owned {
@@ -42,15 +75,16 @@ impl Owned {
         let program = command.get_program().display().to_string();
         // A group of its own: the terminal's Ctrl-C reaches only us, and we stop in order.
         command.process_group(0);
-        let child = tokio::process::Command::from(command)
+        let mut child = tokio::process::Command::from(command)
             .spawn()
             .with_context(|| format!("cannot start {program}"))?;
+        let lifeline = child.stdin.take();
         let pid = child
             .id()
             .and_then(|id| i32::try_from(id).ok())
             .and_then(Pid::from_raw)
             .context("a child that was just started has an id")?;
-        Ok(Self { name: name.to_owned(), child, pid, stop, ended: false })
+        Ok(Self { name: name.to_owned(), child, pid, stop, ended: false, lifeline })
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -95,6 +129,26 @@ impl Drop for Owned {
         kill_process_group(self.pid, Signal::KILL).ok();
         self.child.try_wait().ok();
     }
+}
+
+/// Starts a server that prints one line once it is ready; answers that line.
+pub(crate) async fn spawn_announcing(
+    name: &str,
+    mut command: Command,
+    patience: Duration,
+) -> anyhow::Result<(Owned, String)> {
+    command.stdout(Stdio::piped());
+    let mut server = Owned::spawn(name, command)?;
+    let stdout = server.take_stdout().context("stdout was piped")?;
+    let mut lines = BufReader::new(stdout).lines();
+    let line = tokio::time::timeout(patience, lines.next_line())
+        .await
+        .with_context(|| format!("{name} did not start within {patience:?}"))??;
+    let Some(line) = line else {
+        let status = server.wait().await?;
+        bail!("{name} refused to start ({status})");
+    };
+    Ok((server, line))
 }
 
 /// Runs a command to its end with its output shown on stderr.
@@ -212,6 +266,37 @@ mod tests {
             assert!(Instant::now() < deadline, "the grandchild outlived its group");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    #[tokio::test]
+    async fn a_tied_process_ends_with_us_or_when_it_is_asked_to() {
+        for killed in [true, false] {
+            let (mut owned, line) = spawn_announcing(
+                "a shell",
+                tied(&shell("echo $$; exec sleep 1000")),
+                Duration::from_secs(10),
+            )
+            .await
+            .unwrap();
+            let program: i32 = line.parse().unwrap();
+            // Long enough for a pipe that was closed from the start to have ended it.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            assert!(is_alive(program));
+            if killed {
+                // What a kill -9 of us would do to it.
+                drop(owned.lifeline.take());
+            } else {
+                kill_process(owned.pid, Signal::TERM).unwrap();
+            }
+            owned.wait().await.unwrap();
+            assert!(!is_alive(program), "it outlived us");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_tied_process_ends_as_its_program_does() {
+        let mut owned = Owned::spawn("a shell", tied(&shell("exit 3"))).unwrap();
+        assert_eq!(owned.wait().await.unwrap().code(), Some(3));
     }
 
     fn is_zombie(pid: i32) -> bool {

