@@ -1,26 +1,25 @@
 //! Chooses a backend for every port, once. The only place that knows which.
 
+mod ports;
+
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use connectors::Platforms;
-use domain::ports::{BuildStore, JobQueue, RawStore, Secrets, Serving};
+use domain::ports::{BuildStore, QueueConsumer, Serving};
 use domain::{BusinessClock, FixedClock, SystemClock};
 use host::{Host, HostConfig};
 use http::{AnswerCache, App, HOST_KEY, Health, LoginGuard, Tokens};
 use jobs::{CredentialVault, Functions, Planner, Sync, Transform, Worker};
 use secrecy::SecretString;
 use stores::{
-    DatabaseProbe, DbtConnection, DbtProcess, PostgresAuditLog, PostgresBuilds,
-    PostgresConnections, PostgresConsents, PostgresCredentials, PostgresIdentity,
-    PostgresPublisher, PostgresQueue, PostgresRunHistory, PostgresRuns, PostgresServing,
-    PostgresTenants, PostgresWarehouse, RawDirectory, ScopedPool, SecretsFile, connect,
-    signing_key,
+    DatabaseProbe, PostgresAuditLog, PostgresBuilds, PostgresConnections, PostgresConsents,
+    PostgresCredentials, PostgresIdentity, PostgresPublisher, PostgresRunHistory, PostgresRuns,
+    PostgresServing, PostgresTenants, PostgresWarehouse, ScopedPool, connect,
 };
 
-use crate::settings::{Settings, TransformerChoice};
+use self::ports::Ports;
+use crate::settings::Settings;
 
 /// Connections of the roles that serve people and jobs; few, for several processes may share a
 /// small database.
@@ -28,13 +27,10 @@ const APP_CONNECTIONS: u32 = 10;
 const API_CONNECTIONS: u32 = 10;
 const TRANSFORM_CONNECTIONS: u32 = 6;
 
-/// After this dbt is stopped: a little less than a function may take.
-const BUILD_TIMEOUT: Duration = Duration::from_mins(25);
-
 /// Everything that commands work with.
 pub(crate) struct Backends {
     app: Arc<App>,
-    queue: Arc<PostgresQueue>,
+    consumer: Arc<dyn QueueConsumer>,
     pub planner: Arc<Planner>,
     pub sync: Sync,
     pub audit: PostgresAuditLog,
@@ -51,13 +47,8 @@ impl Backends {
             Some(now) => Arc::new(FixedClock::at(now)),
             None => Arc::new(SystemClock),
         };
-        // Raw data, secrets and keys: nobody else's business.
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.data_dir)?;
-        let raw: Arc<dyn RawStore> = Arc::new(RawDirectory::new(settings.data_dir.join("raw"))?);
-        let secrets: Arc<dyn Secrets> =
-            Arc::new(SecretsFile::open(settings.data_dir.join("secrets"))?);
-        let key = signing_key::load_or_create(&settings.data_dir.join("token-signing.pem"))?;
-        let queue = Arc::new(PostgresQueue::new(app_pool.clone()));
+        let Ports { raw, queue, consumer, secrets, transformer, shared_cache, token_key } =
+            Ports::choose(settings, &app_pool, &transform_pool)?;
         let platforms = Arc::new(Platforms::new(settings.platforms.clone())?);
         let vault = Arc::new(CredentialVault::new(
             secrets,
@@ -71,7 +62,7 @@ impl Backends {
         let planner = Arc::new(Planner {
             planning: Arc::clone(&runs) as _,
             builds: Arc::clone(&builds),
-            queue: Arc::clone(&queue) as Arc<dyn JobQueue>,
+            queue,
             clock: Arc::clone(&business_clock),
             backfill_days: settings.backfill_days,
         });
@@ -86,11 +77,12 @@ impl Backends {
         let transform = Arc::new(Transform {
             builds,
             warehouse,
-            transformer: Arc::new(dbt(settings)?),
+            transformer,
             publisher: Arc::new(PostgresPublisher::new(app_pool.clone(), transform_pool)),
         });
 
-        let tokens = Arc::new(Tokens::new(&key, &settings.public_url, Arc::clone(&system_clock))?);
+        let tokens =
+            Arc::new(Tokens::new(&token_key, &settings.public_url, Arc::clone(&system_clock))?);
         let serving: Arc<dyn Serving> = Arc::new(PostgresServing::new(scoped.clone()));
         let app = Arc::new(App {
             verifier: Arc::clone(&tokens) as _,
@@ -99,7 +91,7 @@ impl Backends {
                 app_pool.clone(),
                 Arc::clone(&system_clock),
                 settings.signup,
-                &key,
+                &token_key,
             )),
             logins: LoginGuard::default(),
             tenants: Arc::new(PostgresTenants::new(
@@ -118,7 +110,7 @@ impl Backends {
                 scoped.clone(),
                 Arc::clone(&system_clock),
             )),
-            answers: AnswerCache::new(serving, business_clock, None),
+            answers: AnswerCache::new(serving, business_clock, shared_cache),
             run_history: Arc::new(PostgresRunHistory::new(scoped.clone())),
             planner: Arc::clone(&planner),
             health: Health::new(vec![Arc::new(DatabaseProbe::new(scoped))]),
@@ -130,7 +122,7 @@ impl Backends {
             }),
         });
         let sync = Sync { planner: Arc::clone(&planner), worker, transform };
-        Ok(Self { app, queue, planner, sync, audit: PostgresAuditLog::new(app_pool) })
+        Ok(Self { app, consumer, planner, sync, audit: PostgresAuditLog::new(app_pool) })
     }
 
     pub(crate) fn app(&self) -> Arc<App> {
@@ -146,24 +138,10 @@ impl Backends {
         key: SecretString,
     ) -> anyhow::Result<Host> {
         let handler = format!("http://{triggers}/").parse()?;
-        let mut config = HostConfig::new(handler, Arc::clone(&self.queue) as _);
+        let mut config = HostConfig::new(handler, Arc::clone(&self.consumer));
         config.proof = Some((HOST_KEY, key));
         config.schedules.clone_from(&settings.schedules);
         config.timer_memory = Some(settings.data_dir.join("timers"));
         Ok(Host::new(&config)?)
     }
-}
-
-fn dbt(settings: &Settings) -> anyhow::Result<DbtProcess> {
-    let TransformerChoice::Process(dbt) = &settings.backends.transformer else {
-        anyhow::bail!("not wired")
-    };
-    Ok(DbtProcess {
-        dbt: dbt.command.clone(),
-        project_dir: dbt.project.clone(),
-        work_dir: settings.data_dir.join("dbt"),
-        connection: DbtConnection::from_url(&settings.databases.transform)?,
-        environment: dbt.environment.clone(),
-        timeout: BUILD_TIMEOUT,
-    })
 }

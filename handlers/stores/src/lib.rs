@@ -30,6 +30,7 @@ mod run_history;
 mod runs;
 mod secret_name;
 mod secrets_file;
+mod secrets_key_vault;
 #[cfg(test)]
 mod seeded;
 mod serving;
@@ -59,7 +60,11 @@ pub use raw_directory::RawDirectory;
 pub use run_history::PostgresRunHistory;
 pub use runs::PostgresRuns;
 pub use secrets_file::SecretsFile;
+pub use secrets_key_vault::KeyVaultSecrets;
 pub use serving::PostgresServing;
+pub use sqlx::PgPool;
 pub use tenants::PostgresTenants;
-pub use transform::{DbtConnection, DbtProcess, PostgresBuilds};
+pub use transform::{
+    ContainerAppsConfig, ContainerAppsJob, DbtConnection, DbtProcess, PostgresBuilds,
+};
 pub use warehouse::PostgresWarehouse;
