@@ -75,6 +75,12 @@ impl CredentialVault {
         if let Some(grant) = held.as_ref().filter(|grant| self.is_fresh(platform, grant)) {
             return Ok(grant.token());
         }
+        if held.is_none()
+            && let Some(recent) = self.read_recent(credential).await?
+            && self.is_fresh(platform, &recent)
+        {
+            return Ok(held.insert(recent).token());
+        }
         let stored = self.read_existing(credential, platform).await?;
         if self.is_fresh(platform, &stored) {
             return Ok(held.insert(stored).token());
@@ -164,21 +170,34 @@ impl CredentialVault {
         stored.ok_or_else(|| PlatformError::NeedsReauth(platform).into())
     }
 
+    /// What is stored now: what is renewed must not have been replaced.
     async fn read(&self, credential: CredentialId) -> Result<Option<StoredGrant>, StoreError> {
-        let Some(json) = self.secrets.get(&secret_name(credential)).await? else {
-            return Ok(None);
-        };
-        // The error's text would quote what it could not read.
-        serde_json::from_str(json.expose_secret()).map(Some).map_err(|_| StoreError::Corrupt {
-            what: "a credential's secret",
-            source: format!("{} is not a grant", secret_name(credential)).into(),
-        })
+        let json = self.secrets.get(&secret_name(credential)).await?;
+        json.map(|json| parsed(credential, &json)).transpose()
+    }
+
+    /// What was stored lately: good enough while its access token is live, because one that was
+    /// replaced is refused, and then renewed.
+    async fn read_recent(
+        &self,
+        credential: CredentialId,
+    ) -> Result<Option<StoredGrant>, StoreError> {
+        let json = self.secrets.get_recent(&secret_name(credential)).await?;
+        json.map(|json| parsed(credential, &json)).transpose()
     }
 
     async fn write(&self, credential: CredentialId, grant: &StoredGrant) -> Result<(), StoreError> {
         let json = serde_json::to_string(grant).expect("a grant is plain data");
         self.secrets.set(&secret_name(credential), SecretString::from(json)).await
     }
+}
+
+fn parsed(credential: CredentialId, json: &SecretString) -> Result<StoredGrant, StoreError> {
+    // The error's text would quote what it could not read.
+    serde_json::from_str(json.expose_secret()).map_err(|_| StoreError::Corrupt {
+        what: "a credential's secret",
+        source: format!("{} is not a grant", secret_name(credential)).into(),
+    })
 }
 
 fn secret_name(credential: CredentialId) -> String {

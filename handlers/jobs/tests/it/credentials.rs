@@ -1,12 +1,14 @@
 //! The vault against the platforms' consent servers and an encrypted file.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 use connectors::{Endpoints, OAuthClient, PlatformConfig, Platforms, Timing};
 use domain::ports::{
-    AuthorizationRequest, Grant, PlatformAccess, PlatformError, Redemption, Secrets,
+    AuthorizationRequest, Grant, PlatformAccess, PlatformError, Redemption, Secrets, StoreError,
 };
 use domain::{BusinessClock, CredentialId, Platform, SystemClock};
 use futures_util::future::join_all;
@@ -244,4 +246,48 @@ async fn what_is_no_grant_is_not_shown_in_the_error() {
     let error = world.vault().access_token(id, GOOGLE).await.unwrap_err();
     assert!(matches!(error, VaultError::Store(_)));
     assert!(!format!("{error:?} {error}").contains("hunter2"));
+}
+
+/// A store whose recent values are those that this process saw first.
+struct Remembering {
+    store: Arc<SecretsFile>,
+    seen: Mutex<HashMap<String, SecretString>>,
+}
+
+#[async_trait]
+impl Secrets for Remembering {
+    async fn get(&self, name: &str) -> Result<Option<SecretString>, StoreError> {
+        self.store.get(name).await
+    }
+
+    async fn get_recent(&self, name: &str) -> Result<Option<SecretString>, StoreError> {
+        let Some(newest) = self.store.get(name).await? else { return Ok(None) };
+        Ok(Some(self.seen.lock().unwrap().entry(name.to_owned()).or_insert(newest).clone()))
+    }
+
+    async fn set(&self, name: &str, value: SecretString) -> Result<(), StoreError> {
+        self.store.set(name, value).await
+    }
+
+    async fn delete(&self, name: &str) -> Result<(), StoreError> {
+        self.store.delete(name).await
+    }
+}
+
+#[tokio::test]
+async fn what_another_process_renewed_is_used_however_much_is_remembered() {
+    let world = World::start().await;
+    let (other, id) = (world.vault(), CredentialId::new());
+    other.store(id, &world.grant(GOOGLE, TimeDelta::minutes(1)).await).await.unwrap();
+    let secrets = Arc::new(Remembering { store: world.secrets.clone(), seen: Mutex::default() });
+    secrets.get_recent(&format!("credential-{id}")).await.unwrap();
+    let platforms = Arc::clone(&world.platforms) as _;
+    let vault = CredentialVault::new(Arc::clone(&secrets) as _, platforms, Arc::new(SystemClock));
+
+    let renewed = other.access_token(id, GOOGLE).await.unwrap();
+    let before = world.token_calls().await;
+    assert_eq!(text(&vault.access_token(id, GOOGLE).await.unwrap()), text(&renewed));
+    let again = other.renew(id, GOOGLE, &renewed).await.unwrap();
+    assert_eq!(text(&vault.renew(id, GOOGLE, &renewed).await.unwrap()), text(&again));
+    assert_eq!(world.token_calls().await, before + 1, "the other process's calls alone");
 }

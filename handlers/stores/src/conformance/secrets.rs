@@ -11,6 +11,7 @@ pub async fn secrets(secrets: &dyn Secrets) {
     the_newest_value_is_read(secrets).await;
     values_are_read_as_they_were_set(secrets).await;
     deleting_twice_is_no_error(secrets).await;
+    a_deleted_name_is_used_again(secrets).await;
     writers_do_not_lose_each_others_secrets(secrets).await;
     bad_names_are_refused(secrets).await;
 }
@@ -20,6 +21,7 @@ async fn the_newest_value_is_read(secrets: &dyn Secrets) {
     assert_eq!(get(secrets, &name).await, None);
     for value in ["first", "second"] {
         secrets.set(&name, SecretString::from(value)).await.expect("a secret is set");
+        assert_eq!(recent(secrets, &name).await.as_deref(), Some(value), "one's own write");
         assert_eq!(get(secrets, &name).await.as_deref(), Some(value));
     }
 }
@@ -44,9 +46,20 @@ async fn deleting_twice_is_no_error(secrets: &dyn Secrets) {
     }
     for _ in 0..2 {
         secrets.delete(&name).await.expect("a secret is deleted");
+        assert_eq!(recent(secrets, &name).await, None);
         assert_eq!(get(secrets, &name).await, None);
     }
     assert_eq!(get(secrets, &other).await.as_deref(), Some("value"));
+}
+
+async fn a_deleted_name_is_used_again(secrets: &dyn Secrets) {
+    let name = new_name();
+    for value in ["first", "second"] {
+        secrets.set(&name, SecretString::from(value)).await.expect("a secret is set");
+        assert_eq!(get(secrets, &name).await.as_deref(), Some(value));
+        secrets.delete(&name).await.expect("a secret is deleted");
+        assert_eq!(get(secrets, &name).await, None);
+    }
 }
 
 async fn writers_do_not_lose_each_others_secrets(secrets: &dyn Secrets) {
@@ -71,6 +84,8 @@ async fn bad_names_are_refused(secrets: &dyn Secrets) {
         assert!(matches!(set, Err(StoreError::Invalid(_))), "set {name:?}: {set:?}");
         let got = secrets.get(name).await;
         assert!(matches!(got, Err(StoreError::Invalid(_))), "get {name:?}: {got:?}");
+        let got = secrets.get_recent(name).await;
+        assert!(matches!(got, Err(StoreError::Invalid(_))), "get_recent {name:?}: {got:?}");
         let deleted = secrets.delete(name).await;
         assert!(matches!(deleted, Err(StoreError::Invalid(_))), "delete {name:?}: {deleted:?}");
     }
@@ -82,5 +97,10 @@ fn new_name() -> String {
 
 async fn get(secrets: &dyn Secrets, name: &str) -> Option<String> {
     let value = secrets.get(name).await.expect("the store answers");
+    value.map(|value| value.expose_secret().to_owned())
+}
+
+async fn recent(secrets: &dyn Secrets, name: &str) -> Option<String> {
+    let value = secrets.get_recent(name).await.expect("the store answers");
     value.map(|value| value.expose_secret().to_owned())
 }

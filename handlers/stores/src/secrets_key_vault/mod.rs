@@ -1,0 +1,170 @@
+//! Secrets in Azure Key Vault.
+//!
+//! **Invariant:** what is kept in memory answers [`Secrets::get_recent`] alone. Whoever renews a
+//! secret reads it with [`Secrets::get`], which asks the vault each time, so that no process builds
+//! upon what another has replaced.
+
+mod refusals;
+#[cfg(test)]
+mod tests;
+mod vault;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::ports::{Secrets, StoreError};
+use moka::future::Cache;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use self::vault::{Deleted, Stored, Vault};
+use crate::azure::AzureIdentity;
+use crate::secret_name::check;
+
+/// As old as [`Secrets::get_recent`] may be.
+const MAX_AGE: Duration = Duration::from_mins(5);
+
+/// So many secrets are kept in memory, of up to [`MAX_VALUE`] each.
+const KEPT: u64 = 1_000;
+
+/// Bytes of a value: <https://learn.microsoft.com/azure/key-vault/secrets/about-secrets> says 25k.
+const MAX_VALUE: usize = 25_000;
+
+/// How long Key Vault may take over a deletion or a recovery, which it finishes after it has
+/// answered; seconds are usual.
+const SETTLED: Duration = Duration::from_secs(30);
+
+/// Between two looks at whether it has; doubled each time.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const LAST_LOOK: Duration = Duration::from_secs(3);
+
+/// [`Secrets`] in one vault, whose newest version of a secret is the secret.
+pub struct KeyVaultSecrets {
+    vault: Vault,
+    recent: Cache<String, SecretString>,
+}
+
+impl KeyVaultSecrets {
+    /// `vault` is its URL, `https://NAME.vault.azure.net/`. Nothing is contacted yet.
+    pub fn new(identity: &AzureIdentity, vault: &Url) -> Result<Self, StoreError> {
+        let recent = Cache::builder().max_capacity(KEPT).time_to_live(MAX_AGE).build();
+        Ok(Self { vault: Vault::new(identity, vault)?, recent })
+    }
+
+    /// Stores a version, bringing the name back first if it was deleted.
+    async fn store(&self, name: &str, value: &SecretString) -> Result<(), StoreError> {
+        let mut looks = Looks::begin();
+        loop {
+            match self.vault.set(name, value).await? {
+                Stored::Done => return Ok(()),
+                Stored::NameIsDeleted => self.vault.recover(name).await?,
+                Stored::NameIsBusy => {}
+            }
+            if !looks.wait().await {
+                return Err(self.vault.unsettled(name));
+            }
+        }
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), StoreError> {
+        let mut looks = Looks::begin();
+        loop {
+            match self.vault.delete(name).await? {
+                Deleted::WasNotThere => return Ok(()),
+                Deleted::Begun if self.vault.get_if_enabled(name).await?.is_none() => return Ok(()),
+                Deleted::Begun | Deleted::NameIsBusy => {}
+            }
+            if !looks.wait().await {
+                return Err(self.vault.unsettled(name));
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Secrets for KeyVaultSecrets {
+    async fn get(&self, name: &str) -> Result<Option<SecretString>, StoreError> {
+        check(name)?;
+        let value = self.vault.get(name).await?;
+        match &value {
+            Some(value) => self.recent.insert(name.to_owned(), value.clone()).await,
+            None => self.recent.invalidate(name).await,
+        }
+        Ok(value)
+    }
+
+    /// Many who ask at once ask the vault once. What is not there is not remembered: another
+    /// process may store it at any moment.
+    async fn get_recent(&self, name: &str) -> Result<Option<SecretString>, StoreError> {
+        check(name)?;
+        let asked = self.recent.try_get_with_by_ref(name, async {
+            match self.vault.get(name).await {
+                Ok(Some(value)) => Ok(value),
+                Ok(None) => Err(None),
+                Err(error) => Err(Some(error)),
+            }
+        });
+        match asked.await {
+            Ok(value) => Ok(Some(value)),
+            Err(missing) => match Arc::try_unwrap(missing) {
+                Ok(None) => Ok(None),
+                Ok(Some(error)) => Err(error),
+                // Others waited for the same answer and hold the error too: asked for oneself.
+                Err(shared) if shared.is_none() => Ok(None),
+                Err(_) => self.vault.get(name).await,
+            },
+        }
+    }
+
+    async fn set(&self, name: &str, value: SecretString) -> Result<(), StoreError> {
+        check(name)?;
+        if value.expose_secret().len() > MAX_VALUE {
+            return Err(StoreError::Invalid(format!(
+                "the secret {name} is too large: a key vault holds up to {MAX_VALUE} bytes"
+            )));
+        }
+        // Each version is kept for good. And a client's first call to a vault must not be a
+        // write: it is answered with a challenge, and if that call has to be repeated the SDK
+        // sends the write again without what was to be written.
+        let same = match self.vault.get_if_enabled(name).await? {
+            Some(stored) => stored.expose_secret() == value.expose_secret(),
+            None => false,
+        };
+        if !same {
+            // What is stored is not known while this is under way, nor if it fails.
+            self.recent.invalidate(name).await;
+            self.store(name, &value).await?;
+        }
+        self.recent.insert(name.to_owned(), value).await;
+        Ok(())
+    }
+
+    async fn delete(&self, name: &str) -> Result<(), StoreError> {
+        check(name)?;
+        let removed = self.remove(name).await;
+        self.recent.invalidate(name).await;
+        removed
+    }
+}
+
+/// Looking again and again, less and less often, for a bounded time.
+struct Looks {
+    left: Duration,
+    pause: Duration,
+}
+
+impl Looks {
+    fn begin() -> Self {
+        Self { left: SETTLED, pause: FIRST_LOOK }
+    }
+
+    /// False once there is no time left.
+    async fn wait(&mut self) -> bool {
+        let Some(left) = self.left.checked_sub(self.pause) else { return false };
+        tokio::time::sleep(self.pause).await;
+        self.left = left;
+        self.pause = (self.pause * 2).min(LAST_LOOK);
+        true
+    }
+}

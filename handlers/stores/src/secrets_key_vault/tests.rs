@@ -1,0 +1,216 @@
+//! Against a stand-in that answers as Key Vault does, by the official client.
+
+use std::path::PathBuf;
+
+use azure_security_keyvault_secrets::models::{SecretAttributes, UpdateSecretPropertiesParameters};
+use futures_util::future::join_all;
+use simulators::azure::{Authority, KeyVault};
+
+use super::vault::client;
+use super::*;
+use crate::azure::Patience;
+
+/// Longer than any answer takes on a busy machine, and two waits of a second in between.
+const PATIENT: Patience = Patience { whole: Duration::from_secs(60), ..Patience::USUAL };
+
+struct World {
+    vault: KeyVault,
+    secrets: KeyVaultSecrets,
+}
+
+impl World {
+    async fn start() -> Self {
+        let authority = Authority::open_or_create(&ca_dir()).unwrap();
+        let vault = KeyVault::start(&authority).await.unwrap();
+        let secrets = process(&vault, PATIENT);
+        Self { vault, secrets }
+    }
+
+    /// The calls of this method to this place.
+    fn calls(&self, method: &str, path: &str) -> usize {
+        let call = format!("{method} {path}");
+        self.vault.seen().iter().filter(|seen| seen.trim_end_matches('/') == call).count()
+    }
+}
+
+/// Another process that uses the vault.
+fn process(vault: &KeyVault, patience: Patience) -> KeyVaultSecrets {
+    let identity = AzureIdentity::patiently_managed(None, patience).unwrap();
+    KeyVaultSecrets::new(&identity, &vault.url()).unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests have no settings of their own")]
+fn ca_dir() -> PathBuf {
+    let folder = std::env::var("MIQ_TEST_CA_DIR");
+    folder.expect("MIQ_TEST_CA_DIR is not set: run `cargo xtask test`").into()
+}
+
+fn secret(text: &str) -> SecretString {
+    SecretString::from(text)
+}
+
+fn text(got: Result<Option<SecretString>, StoreError>) -> Option<String> {
+    got.unwrap().map(|value| value.expose_secret().to_owned())
+}
+
+/// What people are told, and what the log is told beside it.
+fn failure<T>(result: Result<T, StoreError>) -> (String, String) {
+    let Err(error) = result else { panic!("it worked") };
+    let source = std::error::Error::source(&error).map(ToString::to_string);
+    (error.to_string(), source.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn meets_the_conformance_suite() {
+    let world = World::start().await;
+    crate::conformance::secrets(&world.secrets).await;
+    let names = world.vault.seen();
+    assert!(names.iter().any(|seen| seen.ends_with("/recover")), "a deleted name was recovered");
+}
+
+#[tokio::test]
+async fn meets_the_conformance_suite_while_deletions_take_time() {
+    let world = World::start().await;
+    world.vault.set_settling(Duration::from_millis(300));
+    crate::conformance::secrets(&world.secrets).await;
+}
+
+#[tokio::test]
+async fn the_same_value_makes_no_further_version() {
+    let world = World::start().await;
+    for value in ["one", "one", "two", "two", "one"] {
+        world.secrets.set("a", secret(value)).await.unwrap();
+        process(&world.vault, PATIENT).set("a", secret(value)).await.unwrap();
+    }
+    assert_eq!(world.calls("PUT", "secrets/a"), 3);
+    assert_eq!(text(world.secrets.get("a").await).as_deref(), Some("one"));
+}
+
+/// Asked while the vault is busy with the name, which the managed service is for seconds.
+#[tokio::test]
+async fn a_name_that_is_being_deleted_is_written_once_it_is_free() {
+    let world = World::start().await;
+    world.secrets.set("a", secret("old")).await.unwrap();
+    world.vault.set_settling(Duration::from_secs(1));
+    world.secrets.delete("a").await.unwrap();
+    assert_eq!(text(world.secrets.get("a").await), None);
+    world.secrets.set("a", secret("new")).await.unwrap();
+    assert_eq!(text(world.secrets.get("a").await).as_deref(), Some("new"));
+    world.secrets.delete("a").await.unwrap();
+    assert_eq!(text(world.secrets.get("a").await), None);
+}
+
+#[tokio::test]
+async fn a_vault_that_asks_to_wait_is_asked_again_when_it_says() {
+    let world = World::start().await;
+    world.secrets.set("a", secret("value")).await.unwrap();
+    world.vault.throttle(2, Duration::from_secs(1));
+    assert_eq!(text(world.secrets.get("a").await).as_deref(), Some("value"));
+    world.vault.throttle(2, Duration::from_secs(1));
+    world.secrets.set("a", secret("other")).await.unwrap();
+    assert_eq!(text(world.secrets.get("a").await).as_deref(), Some("other"));
+}
+
+#[tokio::test]
+async fn a_vault_that_asks_to_wait_too_long_is_given_up() {
+    let world = World::start().await;
+    world.vault.throttle(u32::MAX, Duration::from_hours(1));
+    let hasty = Patience { whole: Duration::from_secs(2), ..Patience::USUAL };
+    let (said, logged) = failure(process(&world.vault, hasty).get("a").await);
+    assert_eq!(said, "the secret store is not available");
+    assert!(logged.contains("did not answer within 2 seconds"), "{logged}");
+}
+
+#[tokio::test]
+async fn whoever_may_not_use_the_vault_is_told_which_role_to_give() {
+    let world = World::start().await;
+    world.secrets.set("a", secret("value")).await.unwrap();
+    world.vault.forbid();
+    for refused in [
+        failure(world.secrets.get("a").await),
+        failure(world.secrets.set("a", secret("other")).await),
+        failure(world.secrets.delete("a").await),
+    ] {
+        assert_eq!(refused.0, "the secret store is not available");
+        assert!(refused.1.contains("Key Vault Secrets Officer"), "{}", refused.1);
+        assert!(refused.1.contains("the key vault 127.0.0.1"), "{}", refused.1);
+    }
+    world.vault.permit();
+    assert_eq!(text(world.secrets.get("a").await).as_deref(), Some("value"));
+}
+
+#[tokio::test]
+async fn a_disabled_secret_is_reported_and_can_be_replaced() {
+    let world = World::start().await;
+    world.secrets.set("a", secret("value")).await.unwrap();
+    let identity = AzureIdentity::patiently_managed(None, PATIENT).unwrap();
+    let client = client(&identity, &world.vault.url()).unwrap();
+    let disabled = UpdateSecretPropertiesParameters {
+        secret_attributes: Some(SecretAttributes { enabled: Some(false), ..Default::default() }),
+        ..Default::default()
+    };
+    client.update_secret_properties("a", disabled.try_into().unwrap(), None).await.unwrap();
+    let (_, logged) = failure(world.secrets.get("a").await);
+    assert!(logged.contains("the secret a in the key vault 127.0.0.1 is disabled"), "{logged}");
+    world.secrets.set("a", secret("value")).await.unwrap();
+    assert_eq!(text(world.secrets.get("a").await).as_deref(), Some("value"));
+}
+
+#[tokio::test]
+async fn what_another_process_stored_is_read_at_once() {
+    let world = World::start().await;
+    let other = process(&world.vault, PATIENT);
+    world.secrets.set("a", secret("old")).await.unwrap();
+    other.set("a", secret("new")).await.unwrap();
+    assert_eq!(text(world.secrets.get_recent("a").await).as_deref(), Some("old"));
+    assert_eq!(text(world.secrets.get("a").await).as_deref(), Some("new"));
+    assert_eq!(text(world.secrets.get_recent("a").await).as_deref(), Some("new"));
+    other.delete("a").await.unwrap();
+    assert_eq!(text(world.secrets.get("a").await), None);
+    assert_eq!(text(world.secrets.get_recent("a").await), None, "it is forgotten");
+    other.set("a", secret("again")).await.unwrap();
+    assert_eq!(text(world.secrets.get_recent("a").await).as_deref(), Some("again"));
+}
+
+#[tokio::test]
+async fn many_who_ask_at_once_ask_the_vault_once() {
+    let world = World::start().await;
+    world.secrets.set("a", secret("value")).await.unwrap();
+    let other = process(&world.vault, PATIENT);
+    let before = world.calls("GET", "secrets/a");
+    for got in join_all((0..20).map(|_| other.get_recent("a"))).await {
+        assert_eq!(text(got).as_deref(), Some("value"));
+    }
+    assert_eq!(world.calls("GET", "secrets/a"), before + 1);
+}
+
+#[tokio::test]
+async fn while_the_vault_is_away_what_is_recent_is_still_known() {
+    let world = World::start().await;
+    let hasty = Patience { retries: 1, whole: Duration::from_secs(10), ..Patience::USUAL };
+    let secrets = process(&world.vault, hasty);
+    secrets.set("a", secret("value")).await.unwrap();
+    world.vault.down().await.unwrap();
+    assert_eq!(text(secrets.get_recent("a").await).as_deref(), Some("value"));
+    for unavailable in [
+        secrets.get("a").await.map(drop),
+        secrets.get_recent("b").await.map(drop),
+        secrets.set("a", secret("other")).await,
+        secrets.delete("b").await,
+    ] {
+        assert!(matches!(unavailable, Err(StoreError::Unavailable { .. })), "{unavailable:?}");
+    }
+    assert_eq!(text(secrets.get_recent("a").await).as_deref(), Some("value"));
+    secrets.delete("a").await.unwrap_err();
+    secrets.get_recent("a").await.expect_err("whether it was deleted is not known");
+    world.vault.up().await.unwrap();
+    assert_eq!(text(secrets.get("a").await).as_deref(), Some("value"));
+}
+
+#[tokio::test]
+async fn what_a_vault_cannot_hold_is_not_sent() {
+    let world = World::start().await;
+    let refused = world.secrets.set("a", secret(&"x".repeat(25_001))).await;
+    assert!(matches!(refused, Err(StoreError::Invalid(_))), "{refused:?}");
+    assert_eq!(world.vault.seen(), [""; 0]);
+}
