@@ -1,7 +1,9 @@
 //! The whole system, as its users meet it: the real binary, a real PostgreSQL, the real dbt, and
 //! the platforms as HTTP servers. `cargo xtask test` provides what these tests need.
 
+mod azure;
 mod bad_input;
+mod cloud;
 mod exactly_once;
 mod failed_build;
 mod functions;

@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 use simulators::{Config, Running};
 use stores::testing::TestDatabase;
 use tempfile::TempDir;
+use tokio_util::sync::DropGuard;
+
+use crate::cloud::Cloud;
 
 /// How long anything that is waited for may take before the test fails.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -28,6 +31,9 @@ pub(crate) struct World {
     data: TempDir,
     port: u16,
     server: Child,
+    cloud: Option<Cloud>,
+    /// The host's side of the queues, where the server is a handler and no host itself.
+    _queues: Option<DropGuard>,
 }
 
 /// A tenant, as its administrator sees it.
@@ -62,7 +68,20 @@ impl World {
     }
 
     pub(crate) async fn with(config: Config) -> Self {
+        Self::run(config, TestDatabase::new().await, None).await
+    }
+
+    /// A deployment on the managed backends, as the Functions host runs it: a handler that is
+    /// only called, by queues at once and by timers where a test fires them.
+    pub(crate) async fn in_cloud(account: &str) -> Self {
         let database = TestDatabase::new().await;
+        let cloud = Cloud::start(account, &database).await;
+        let mut world = Self::run(Config::default(), database, Some(cloud)).await;
+        world._queues = Some(world.cloud().dispatch_queues(&world.url("/")));
+        world
+    }
+
+    async fn run(config: Config, database: TestDatabase, cloud: Option<Cloud>) -> Self {
         let simulators = simulators::start(config).await.expect("the simulators start");
         let data = TempDir::new().expect("a temporary directory");
         let port = free_port();
@@ -71,23 +90,29 @@ impl World {
             .timeout(PATIENCE)
             .build()
             .expect("a client can be built");
-        let environment = environment(&database, &simulators, data.path(), port);
+        let command = if cloud.is_some() { "functions" } else { "serve" };
         let server = Command::new(binary())
-            .arg("serve")
+            .arg(command)
             .env_clear()
-            .envs(environment)
+            .envs(environment(&database, &simulators, data.path(), port, cloud.as_ref()))
             .stdout(log_file(data.path()))
             .stderr(log_file(data.path()))
             .spawn()
             .expect("the binary starts");
-        let world = Self { database, simulators, http, data, port, server };
+        let world = Self { database, simulators, http, data, port, server, cloud, _queues: None };
         world.until_healthy().await;
         world
     }
 
     /// The environment of every process of this deployment.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
-        environment(&self.database, &self.simulators, self.data.path(), self.port)
+        let cloud = self.cloud.as_ref();
+        environment(&self.database, &self.simulators, self.data.path(), self.port, cloud)
+    }
+
+    /// The managed backends, of a deployment that has them.
+    pub(crate) fn cloud(&self) -> &Cloud {
+        self.cloud.as_ref().expect("this deployment is in the cloud")
     }
 
     pub(crate) fn data(&self) -> &Path {
@@ -326,12 +351,13 @@ fn environment(
     simulators: &Running,
     data: &Path,
     port: u16,
+    cloud: Option<&Cloud>,
 ) -> Vec<(String, String)> {
     let platforms = simulators.base_url();
     let urls = database.urls();
     let dbt_project = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("dbt");
     let never = "0 0 0 1 1 *".to_owned();
-    [
+    let embedded = [
         ("PATH", provided("PATH")),
         ("MIQ_DATA_DIR", data.join("data").display().to_string()),
         ("MIQ_DATABASE_APP_URL", urls.app.expose_secret().to_owned()),
@@ -359,9 +385,12 @@ fn environment(
         ("MIQ_SCHEDULE_GOOGLE_ADS", never.clone()),
         ("MIQ_SCHEDULE_META_ADS", never.clone()),
         ("MIQ_SCHEDULE_GOOGLE_ANALYTICS", never),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .to_vec()
+        ("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string()),
+    ];
+    let managed = cloud.map(Cloud::settings).unwrap_or_default();
+    // Of two settings of a name the last one counts.
+    let settings = embedded.into_iter().chain(managed);
+    settings.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Says the figure of a proof, where `cargo xtask prove` reads it.

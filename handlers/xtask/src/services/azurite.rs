@@ -13,8 +13,15 @@ use crate::provision::Azurite;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Azurite's one account; its key is public, and not used.
+/// The account that is announced.
 const ACCOUNT: &str = "devstoreaccount1";
+
+/// Further ones, for tests of whole deployments: their queues have fixed names.
+const DEPLOYMENTS: [&str; 3] = ["deployment1", "deployment2", "deployment3"];
+
+/// Every account has to have a key, and this one is public. None is used: tokens are.
+const KEY: &str =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
 pub(super) struct AzuriteServer {
     _server: Owned,
@@ -41,6 +48,7 @@ impl AzuriteServer {
             "--disableTelemetry",
             "--silent",
         ]);
+        command.env("AZURITE_ACCOUNTS", accounts());
         let mut command = tied(&command);
         let file = log_file(&log)?;
         command.stdout(file.try_clone()?).stderr(Stdio::from(file));
@@ -69,6 +77,11 @@ impl AzuriteServer {
     pub(super) fn queue_url(&self) -> String {
         url(self.queue_port)
     }
+}
+
+fn accounts() -> String {
+    let accounts = [ACCOUNT].into_iter().chain(DEPLOYMENTS);
+    accounts.map(|account| format!("{account}:{KEY}")).collect::<Vec<_>>().join(";")
 }
 
 fn url(port: u16) -> String {
