@@ -9,14 +9,14 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::ports::{BoxError, BuildReport, FailedNode, StoreError, Transformer};
+use domain::ports::{BoxError, BuildReport, StoreError, Transformer};
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use url::Url;
 
-use super::dbt_results::failed_nodes;
+use super::dbt_results::Ended;
 
 /// Kept of what dbt prints, for the operator.
 const TAIL: usize = 4 * 1024;
@@ -102,10 +102,8 @@ impl Transformer for DbtProcess {
             tokio::time::timeout(self.timeout, self.run(published_change, through_change))
                 .await
                 .map_err(|_| not_run(format!("it did not end within {:?}", self.timeout)))??;
-        match tokio::fs::read(&results).await {
-            Ok(json) => report(status, failed_nodes(&json).map_err(not_run)?, tail),
-            Err(_) => report(status, Vec::new(), tail),
-        }
+        let results = tokio::fs::read(&results).await.ok();
+        Ended { exit_code: status.code(), results, output: tail }.report().map_err(not_run)
     }
 }
 
@@ -161,25 +159,6 @@ impl DbtProcess {
             .process_group(0)
             .spawn()
     }
-}
-
-/// The results name what failed; without any, the exit code decides.
-fn report(
-    status: ExitStatus,
-    failed: Vec<FailedNode>,
-    tail: String,
-) -> Result<BuildReport, StoreError> {
-    if !failed.is_empty() || status.success() {
-        return Ok(BuildReport { failed });
-    }
-    // 1: dbt said no before it ran a node; anything else: it was cut short, or broke.
-    if status.code() == Some(1) {
-        let kind = "project".to_owned();
-        return Ok(BuildReport {
-            failed: vec![FailedNode { node: "dbt".to_owned(), kind, message: tail }],
-        });
-    }
-    Err(not_run(format!("it ended with {status}: {tail}")))
 }
 
 /// Reads to the end, and keeps the last of it.
