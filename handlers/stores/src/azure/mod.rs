@@ -9,6 +9,8 @@ mod endpoint;
 mod identity;
 mod patience;
 mod refusal;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub(crate) use endpoint::endpoint;
 pub use identity::AzureIdentity;

@@ -100,7 +100,11 @@ pub(crate) fn explain(error: &azure_core::Error) -> String {
     let mut next = Some(error as &(dyn std::error::Error + 'static));
     while let Some(cause) = next {
         let said = match cause.downcast_ref::<reqwest::Error>() {
-            Some(error) => explain_connection(error).to_owned(),
+            Some(error) => {
+                // What the SDK says of it before tells nothing more.
+                text.clear();
+                explain_connection(error).to_owned()
+            }
             None => cause.to_string(),
         };
         if !text.contains(&said) {

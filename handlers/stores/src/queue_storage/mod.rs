@@ -29,6 +29,9 @@ const FOREVER: i32 = -1;
 /// The service hides a message no longer.
 const LONGEST_HIDDEN: Duration = Duration::from_hours(7 * 24);
 
+/// Longer than moving a message to another queue takes, with all its attempts.
+const WHILE_MOVED: Duration = Duration::from_mins(2);
+
 /// The queues of one storage account.
 #[derive(Clone)]
 pub struct StorageQueue {
@@ -116,7 +119,8 @@ impl QueueConsumer for StorageQueue {
         Ok(())
     }
 
-    /// Killed in the middle, it leaves the message in both queues, and it is poisoned again.
+    /// Killed in the middle, it leaves the message in both queues: it is delivered and poisoned
+    /// again. If it cannot be moved, it is delivered again after two minutes.
     async fn poison(&self, delivery: &Delivery) -> Result<(), StoreError> {
         let from = self.queue(&delivery.queue)?;
         let to = self.queue(&format!("{}-poison", delivery.queue))?;
@@ -126,9 +130,6 @@ impl QueueConsumer for StorageQueue {
         from.delete(&delivery.id, &held.receipt).await
     }
 }
-
-/// Longer than moving a message to another queue takes.
-const WHILE_MOVED: Duration = Duration::from_mins(5);
 
 struct Queue {
     client: QueueClient,
@@ -179,3 +180,6 @@ fn seconds(duration: Duration) -> i32 {
     let whole = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     i32::try_from(whole).expect("seven days are few enough seconds")
 }
+
+#[cfg(test)]
+mod tests;
