@@ -107,6 +107,10 @@ impl Tokens {
                 _ => Refusal::Unknown,
             })?
             .claims;
+        // The library lets a token live for the whole second that it ends in.
+        if claims.exp <= SystemClock.now().timestamp() {
+            return Err(Refusal::Expired);
+        }
         if !audiences.contains(&claims.aud.as_str()) {
             return Err(Refusal::Audience { found: claims.aud });
         }

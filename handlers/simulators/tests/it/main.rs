@@ -1,6 +1,7 @@
 //! The simulators over real HTTP, as the connectors meet them.
 
 mod analytics;
+mod azure;
 mod csv;
 mod faults;
 mod google_ads;

@@ -196,7 +196,11 @@ impl Passage {
                     return Err(Cut);
                 }
                 let half = body.slice(..body.len() / 2);
-                let cut = stream::iter([Ok::<_, Failure>(half), Err(Cut.into())]);
+                let cut = stream::once(future::ready(Ok(half))).chain(stream::once(async {
+                    // What was written leaves only when there is nothing more to write.
+                    tokio::task::yield_now().await;
+                    Err(Failure::from(Cut))
+                }));
                 let mut answer = Response::from_parts(head, streamed(cut));
                 answer.headers_mut().insert(header::CONTENT_LENGTH, body.len().into());
                 Ok(answer)
