@@ -1,6 +1,7 @@
 //! Cargo, which builds what the commands run.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -54,7 +55,12 @@ struct Target {
 /// Cargo in the repository, with what every build of ours needs.
 pub(crate) fn cargo(workspace: &Workspace) -> Command {
     // Cargo names itself to what it runs; `cargo` alone serves a program that was started by hand.
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    builder(workspace, std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// The same for a program that runs Cargo.
+pub(crate) fn builder(workspace: &Workspace, program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
     // What tests call is on this machine; a proxy of the environment would not find it.
     command
         .current_dir(&workspace.root)

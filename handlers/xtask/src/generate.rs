@@ -57,7 +57,7 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
 }
 
 /// The contents of every `function.json`, by the function's folder.
-fn definitions() -> BTreeMap<&'static str, String> {
+pub(crate) fn definitions() -> BTreeMap<&'static str, String> {
     FUNCTIONS
         .iter()
         .map(|function| {

@@ -6,6 +6,7 @@ mod deployment;
 mod generate;
 mod http_client;
 mod interrupt;
+mod package;
 mod postgres;
 mod process;
 mod prove;
@@ -38,6 +39,7 @@ use workspace::Workspace;
     after_help = "Start here:\n  \
                   cargo xtask demo            see the whole system at work\n  \
                   cargo xtask test            run every check\n  \
+                  cargo xtask package         build the zip that Azure Functions runs\n  \
                   cargo xtask prove --list    what the system must reach, and how far it is"
 )]
 struct Cli {
@@ -53,6 +55,7 @@ enum Command {
     Demo(demo::Arguments),
     Test(test::Arguments),
     Prove(prove::Arguments),
+    Package(package::Arguments),
     Generate(generate::Arguments),
 }
 
@@ -79,6 +82,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(arguments) => demo::run(&workspace, &arguments, &interrupt).await,
         Command::Test(arguments) => interrupt.unless(test::run(&workspace, &arguments)).await,
         Command::Prove(arguments) => interrupt.unless(prove::run(&workspace, &arguments)).await,
+        Command::Package(arguments) => interrupt.unless(package::run(&workspace, &arguments)).await,
         Command::Generate(arguments) => generate::run(&workspace, &arguments),
     }
 }

@@ -120,6 +120,7 @@ impl Drop for Owned {
         if self.ended {
             return;
         }
+        drop(self.lifeline.take());
         // Failing means that it is gone already, which is what is wanted.
         kill_process(self.pid, self.stop).ok();
         let deadline = Instant::now() + GRACE;
