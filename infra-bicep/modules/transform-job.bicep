@@ -86,6 +86,7 @@ resource job 'Microsoft.App/jobs@2025-01-01' = {
         parallelism: 1
         replicaCompletionCount: 1
       }
+      // A build that failed is repeated by the app, which knows whether that can help.
       replicaRetryLimit: 0
       replicaTimeout: timeoutSeconds
       registries: [
@@ -115,6 +116,10 @@ resource job 'Microsoft.App/jobs@2025-01-01' = {
             {
               name: 'MIQ_DATABASE_TRANSFORM_URL'
               secretRef: 'database-transform-url'
+            }
+            {
+              name: 'MIQ_DBT_SSLMODE'
+              value: 'require'
             }
           ]
         }
