@@ -125,10 +125,14 @@ fn answer(call: &Call, tokens: &Tokens, header: &str, orders: &Mutex<Orders>) ->
     let Some(resource) = call.query("resource").filter(|resource| !resource.is_empty()) else {
         return refuse(StatusCode::BAD_REQUEST, "The parameter resource is missing.");
     };
+    // The app's only user-assigned identity is known by its client id alone here.
+    let named_otherwise = ["object_id", "principal_id", "mi_res_id", "msi_res_id"]
+        .iter()
+        .any(|name| call.query(name).is_some());
     let client_id = match call.query("client_id") {
-        None => SYSTEM_ASSIGNED_CLIENT_ID,
+        None if !named_otherwise => SYSTEM_ASSIGNED_CLIENT_ID,
         Some(USER_ASSIGNED_CLIENT_ID) => USER_ASSIGNED_CLIENT_ID,
-        Some(_) => {
+        None | Some(_) => {
             return refuse(
                 StatusCode::BAD_REQUEST,
                 "No User Assigned or Delegated Managed Identity found for specified \

@@ -63,17 +63,7 @@ impl Tokens {
 
     /// A token for a service, such as `https://vault.azure.net`, that ends after `lifetime`.
     pub fn issue(&self, audience: &str, client_id: &str, lifetime: Duration) -> String {
-        self.issue_at(SystemClock.now().timestamp(), audience, client_id, lifetime)
-    }
-
-    /// The same for a token that was issued in the past: it may have ended.
-    pub(crate) fn issue_at(
-        &self,
-        now: i64,
-        audience: &str,
-        client_id: &str,
-        lifetime: Duration,
-    ) -> String {
+        let now = SystemClock.now().timestamp();
         let object_id = object_id(client_id);
         let claims = Claims {
             aud: audience.to_owned(),
@@ -93,8 +83,7 @@ impl Tokens {
             .expect("the authority's key signs these claims")
     }
 
-    /// Checks signature, issuer, lifetime and audience; services accept their audience with and
-    /// without a slash at its end only where they say so.
+    /// Checks signature, issuer, lifetime and audience.
     pub(crate) fn check(&self, token: &str, audiences: &[&str]) -> Result<Claims, Refusal> {
         let mut rules = Validation::new(Algorithm::ES256);
         rules.validate_nbf = true;

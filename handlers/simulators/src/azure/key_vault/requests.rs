@@ -196,7 +196,7 @@ fn bundle(base: &str, level: Level, secret: &Secret, version: &Version, value: b
 }
 
 fn attributes(level: Level, version: &Version) -> Value {
-    let mut attributes = json!(version.attributes);
+    let mut attributes = json!(version.input.attributes);
     attributes["enabled"] = json!(version.enabled());
     attributes["created"] = json!(version.created);
     attributes["updated"] = json!(version.updated);

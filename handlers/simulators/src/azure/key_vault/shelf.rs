@@ -47,7 +47,6 @@ pub(super) struct Version {
     /// 32 hexadecimal digits
     pub(super) id: String,
     pub(super) input: Input,
-    pub(super) attributes: Attributes,
     /// Unix seconds, as all times here
     pub(super) created: i64,
     pub(super) updated: i64,
@@ -61,7 +60,7 @@ pub(super) struct Input {
     pub(super) content_type: Option<String>,
     pub(super) tags: Option<BTreeMap<String, String>>,
     #[serde(default)]
-    attributes: Attributes,
+    pub(super) attributes: Attributes,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -76,7 +75,7 @@ pub(super) struct Attributes {
 
 impl Version {
     pub(super) fn enabled(&self) -> bool {
-        self.attributes.enabled.unwrap_or(true)
+        self.input.attributes.enabled.unwrap_or(true)
     }
 }
 
@@ -124,13 +123,8 @@ impl Shelf {
             }
         }
         let now = SystemClock.now().timestamp();
-        let version = Version {
-            id: Uuid::new_v4().simple().to_string(),
-            attributes: input.attributes.clone(),
-            input,
-            created: now,
-            updated: now,
-        };
+        let version =
+            Version { id: Uuid::new_v4().simple().to_string(), input, created: now, updated: now };
         let secret = self.secrets.entry(key(name)).or_insert_with(|| Secret {
             name: name.to_owned(),
             versions: Vec::new(),
@@ -152,7 +146,7 @@ impl Shelf {
         let secret = self.secrets.get_mut(&key(name)).ok_or_else(|| not_found(name))?;
         let kept = &mut secret.versions[index];
         let wanted = change.attributes;
-        let attributes = &mut kept.attributes;
+        let attributes = &mut kept.input.attributes;
         attributes.enabled = wanted.enabled.or(attributes.enabled);
         attributes.nbf = wanted.nbf.or(attributes.nbf);
         attributes.exp = wanted.exp.or(attributes.exp);

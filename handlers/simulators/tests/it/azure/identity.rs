@@ -48,11 +48,13 @@ async fn identities_differ_and_an_unknown_one_is_refused() {
     assert_eq!(of_user["client_id"], USER_ASSIGNED_CLIENT_ID);
     assert_ne!(of_user["client_id"], of_system["client_id"]);
 
-    let unknown = [VERSION, VAULT, ("client_id", "00000000-0000-0000-0000-000000000000")];
-    let answer = ask(&identity, identity.header(), &unknown).await;
-    assert_eq!(answer.status(), 400);
-    let body: Value = answer.json().await.expect("JSON");
-    assert_eq!(body["statusCode"], 400);
+    let nobody = "00000000-0000-0000-0000-000000000000";
+    for name in ["client_id", "object_id"] {
+        let answer = ask(&identity, identity.header(), &[VERSION, VAULT, (name, nobody)]).await;
+        assert_eq!(answer.status(), 400, "{name}");
+        let body: Value = answer.json().await.expect("JSON");
+        assert_eq!(body["statusCode"], 400);
+    }
 }
 
 #[tokio::test]
