@@ -33,6 +33,9 @@ pub(crate) async fn answer(
         function = function.name,
         invocation_id = host_call::invocation_id(head).map(tracing::field::display),
         trace_id = host_call::trace_id(head),
+        // Known to the work alone.
+        tenant = tracing::field::Empty,
+        run = tracing::field::Empty,
     );
     async {
         let started = Instant::now();

@@ -17,7 +17,8 @@ use domain::{
 };
 use serde::Serialize;
 use tokio::time::Instant;
-use tracing::Instrument;
+use tracing::field::display;
+use tracing::{Instrument, Span};
 
 use crate::CredentialVault;
 use crate::lease::{LEASE, Lost, while_held};
@@ -96,6 +97,10 @@ impl Worker {
             Claim::Ended { build_request } => Ok(JobOutcome::Ended { build_request }),
             Claim::Later(wait) => Ok(JobOutcome::Later { wait }),
             Claim::Claimed { job, manifest } => {
+                // So that what is logged of the whole invocation can be found by them too.
+                let caller = Span::current();
+                caller.record("tenant", display(job.scope().tenant()));
+                caller.record("run", display(job.run));
                 let span = tracing::info_span!(
                     "job", job = %job.id, run = %job.run, tenant = %job.scope().tenant(),
                     attempt = job.attempt,
