@@ -138,6 +138,7 @@ var baseSettings = {
   MIQ_KEY_VAULT_URL: vaultUri
   MIQ_TRANSFORMER: 'container-apps'
   MIQ_TRANSFORM_JOB_ID: transformJobId
+  MIQ_AZURE_MANAGEMENT_URL: environment().resourceManager
   // Databases, through the vault.
   MIQ_DATABASE_APP_URL: '@Microsoft.KeyVault(SecretUri=${secretUri}database-app-url/)'
   MIQ_DATABASE_TRANSFORM_URL: '@Microsoft.KeyVault(SecretUri=${secretUri}database-transform-url/)'

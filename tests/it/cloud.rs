@@ -119,7 +119,7 @@ impl Cloud {
 }
 
 /// As an operator would make it.
-fn token_key() -> String {
+pub(crate) fn token_key() -> String {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let file = folder.path().join("key.pem");
     stores::signing_key::load_or_create(&file).expect("a key");

@@ -3,7 +3,9 @@
 
 mod azure;
 mod bad_input;
+mod bicep;
 mod cloud;
+mod deployed_settings;
 mod exactly_once;
 mod failed_build;
 mod functions;
@@ -11,6 +13,7 @@ mod isolation;
 mod marts;
 mod models;
 mod people;
+mod publish_package;
 mod structure;
 mod truth;
 mod world;
