@@ -7,6 +7,9 @@
 //! so that no tenant can ask for another's names. Who may write to the server, and knows all this,
 //! is trusted like one who may write to the database.
 
+#[cfg(test)]
+mod tests;
+
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;

@@ -15,22 +15,32 @@ use crate::testing::{Tenant, TestApp, json};
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// The real figures, counted, and away while `down`.
-struct Watched {
+pub(super) struct Watched {
     real: PostgresServing,
     down: AtomicBool,
     computed: AtomicUsize,
 }
 
 impl Watched {
-    async fn app() -> (Arc<Self>, TestApp) {
+    pub(super) async fn new() -> (Arc<Self>, TestDatabase) {
         let database = TestDatabase::new().await;
-        let watched = Arc::new(Self {
+        let watched = Self {
             real: PostgresServing::new(database.api()),
             down: AtomicBool::new(false),
             computed: AtomicUsize::new(0),
-        });
+        };
+        (Arc::new(watched), database)
+    }
+
+    async fn app() -> (Arc<Self>, TestApp) {
+        let (watched, database) = Self::new().await;
         let app = TestApp::over(database, Arc::clone(&watched) as _);
         (watched, app)
+    }
+
+    /// How often figures were asked for.
+    pub(super) fn computed(&self) -> usize {
+        self.computed.load(Ordering::SeqCst)
     }
 
     fn real(&self) -> Result<&PostgresServing, StoreError> {
@@ -86,7 +96,7 @@ impl Serving for Watched {
     }
 }
 
-const METRICS: &str = "/api/v1/metrics?from=2024-03-01&to=2024-03-31";
+pub(super) const METRICS: &str = "/api/v1/metrics?from=2024-03-01&to=2024-03-31";
 
 /// Asks until `wanted` holds of the reply.
 async fn until(app: &TestApp, tenant: Tenant, wanted: impl Fn(&Reply) -> bool) -> Reply {
@@ -117,7 +127,7 @@ async fn an_answer_is_kept_until_the_next_version() {
     assert_eq!(first.headers()["vary"], "authorization");
     app.ad(tenant, "2024-03-03", "meta_ads-1-1", ("USD", "1")).await;
     let again = app.get(tenant, METRICS).await;
-    assert_eq!((cost(&again), watched.computed.load(Ordering::SeqCst)), (cost(&first), 1));
+    assert_eq!((cost(&again), watched.computed()), (cost(&first), 1));
     assert_eq!(json(&app.get(other, METRICS).await)["data"], serde_json::json!([]), "not theirs");
     app.publish().await;
     let newer = until(&app, tenant, |reply| json(reply)["meta"]["data_version"] == 1).await;
@@ -152,7 +162,7 @@ async fn a_question_that_many_ask_at_once_is_computed_once() {
     let tenant = app.tenant("UTC").await;
     let replies = futures_util::future::join_all((0..30).map(|_| app.get(tenant, METRICS))).await;
     assert!(replies.iter().all(|reply| reply.status() == 200));
-    assert_eq!(watched.computed.load(Ordering::SeqCst), 1);
+    assert_eq!(watched.computed(), 1);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Against a stand-in that answers as Key Vault does, by the official client.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use azure_security_keyvault_secrets::models::{SecretAttributes, UpdateSecretPropertiesParameters};
 use futures_util::future::join_all;
@@ -9,6 +9,7 @@ use simulators::azure::{Authority, KeyVault};
 use super::vault::client;
 use super::*;
 use crate::azure::Patience;
+use crate::azure::testing::{identity, provided};
 
 /// Longer than any answer takes on a busy machine, and two waits of a second in between.
 const PATIENT: Patience = Patience { whole: Duration::from_secs(60), ..Patience::USUAL };
@@ -20,7 +21,7 @@ struct World {
 
 impl World {
     async fn start() -> Self {
-        let authority = Authority::open_or_create(&ca_dir()).unwrap();
+        let authority = Authority::open_or_create(Path::new(&provided("MIQ_TEST_CA_DIR"))).unwrap();
         let vault = KeyVault::start(&authority).await.unwrap();
         let secrets = process(&vault, PATIENT);
         Self { vault, secrets }
@@ -35,14 +36,7 @@ impl World {
 
 /// Another process that uses the vault.
 fn process(vault: &KeyVault, patience: Patience) -> KeyVaultSecrets {
-    let identity = AzureIdentity::patiently_managed(None, patience).unwrap();
-    KeyVaultSecrets::new(&identity, &vault.url()).unwrap()
-}
-
-#[expect(clippy::disallowed_methods, reason = "tests have no settings of their own")]
-fn ca_dir() -> PathBuf {
-    let folder = std::env::var("MIQ_TEST_CA_DIR");
-    folder.expect("MIQ_TEST_CA_DIR is not set: run `cargo xtask test`").into()
+    KeyVaultSecrets::new(&identity(patience), &vault.url()).unwrap()
 }
 
 fn secret(text: &str) -> SecretString {
@@ -143,8 +137,7 @@ async fn whoever_may_not_use_the_vault_is_told_which_role_to_give() {
 async fn a_disabled_secret_is_reported_and_can_be_replaced() {
     let world = World::start().await;
     world.secrets.set("a", secret("value")).await.unwrap();
-    let identity = AzureIdentity::patiently_managed(None, PATIENT).unwrap();
-    let client = client(&identity, &world.vault.url()).unwrap();
+    let client = client(&identity(PATIENT), &world.vault.url()).unwrap();
     let disabled = UpdateSecretPropertiesParameters {
         secret_attributes: Some(SecretAttributes { enabled: Some(false), ..Default::default() }),
         ..Default::default()
