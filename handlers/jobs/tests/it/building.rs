@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use domain::ports::{BuildClaim, BuildStore, StoreError, Transformer};
 use jobs::{Transform, TransformError, TransformOutcome};
-use stores::{PostgresBuilds, PostgresPublisher};
+use stores::PostgresBuilds;
 
 use crate::fake_dbt::{FakeDbt, GREEN, RED};
-use crate::publishing::{data_version, make_marts};
+use crate::publishing::{data_version, make_marts, publisher};
 use crate::world::World;
 
 pub(crate) fn transform(world: &World, dbt: &FakeDbt) -> Transform {
@@ -16,7 +16,7 @@ pub(crate) fn transform(world: &World, dbt: &FakeDbt) -> Transform {
         builds: Arc::clone(&world.builds) as _,
         warehouse: Arc::clone(&world.warehouse) as _,
         transformer: Arc::new(dbt.process.clone()),
-        publisher: Arc::new(PostgresPublisher::new(world.database.app().clone())),
+        publisher: Arc::new(publisher(world)),
     }
 }
 

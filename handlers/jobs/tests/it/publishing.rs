@@ -1,13 +1,13 @@
 use std::time::Duration;
 
+use domain::JobId;
 use domain::ports::{
     Build, BuildClaim, BuildStore, Published, Publisher, TenantSettings, Warehouse,
 };
-use domain::{JobId, TenantId};
 use stores::PostgresPublisher;
 
 use crate::building::request_build;
-use crate::world::{Landed, World, days, insight};
+use crate::world::{Landed, World, days, insight, tenant};
 
 /// Marts of the dbt project's shape. The fact is a view of what is loaded, so that a test need
 /// not build it.
@@ -40,8 +40,12 @@ pub(crate) async fn make_marts(world: &World) {
                 on
                     r.tenant_id = c.tenant_id and r.account_id = c.account_id
                     and r.day = c.day and r.job_id = c.job_id and r.attempt = c.attempt;
-        grant select on all tables in schema marts to miq_app;";
+        grant select on all tables in schema marts to miq_transform;";
     sqlx::raw_sql(statements).execute(world.database.owner()).await.unwrap();
+}
+
+pub(crate) fn publisher(world: &World) -> PostgresPublisher {
+    PostgresPublisher::new(world.database.app().clone(), world.database.transform().clone())
 }
 
 pub(crate) async fn data_version(world: &World) -> i64 {
@@ -73,8 +77,7 @@ pub(crate) async fn begin(world: &World) -> Build {
 pub(crate) async fn publish(world: &World) -> Published {
     let build = begin(world).await;
     let through = world.warehouse.newest_change().await.unwrap();
-    let publisher = PostgresPublisher::new(world.database.app().clone());
-    publisher.publish(&build, through, Duration::ZERO).await.unwrap()
+    publisher(world).publish(&build, through, Duration::ZERO).await.unwrap()
 }
 
 const MORNING: &str = "2024-03-04T06:00:00Z";
@@ -151,8 +154,7 @@ async fn a_load_that_commits_during_a_build_is_left_to_the_next() {
     let through = world.warehouse.newest_change().await.unwrap();
     let new = [insight("2024-03-01", "1", "2.00")];
     world.land_and_load(Landed::insights(&world, window, NOON, &new)).await;
-    let publisher = PostgresPublisher::new(world.database.app().clone());
-    let first = publisher.publish(&build, through, Duration::ZERO).await.unwrap();
+    let first = publisher(&world).publish(&build, through, Duration::ZERO).await.unwrap();
     assert_eq!(first.days, 0, "a day beyond the build was published");
     publish(&world).await;
     assert_eq!(served(&world).await, ["2024-03-01 1 2"]);
@@ -166,8 +168,9 @@ async fn new_settings_republish_the_tenants_days_and_no_others() {
     let rows = [insight("2024-03-01", "1", "1.00")];
     let landed = Landed::insights(&world, window, MORNING, &rows);
     world.land_and_load(landed.clone()).await;
-    world.land_and_load(Landed { tenant: TenantId::new(), job: JobId::new(), ..landed }).await;
-    publish(&world).await;
+    let (other, _) = tenant(&world.database, "UTC").await;
+    world.land_and_load(Landed { tenant: other, job: JobId::new(), ..landed }).await;
+    assert_eq!(publish(&world).await.days, 2);
     let settings = TenantSettings {
         tenant: world.tenant,
         time_zone: chrono_tz::UTC,
@@ -220,7 +223,7 @@ async fn a_publish_and_a_report_of_the_same_run_do_not_wait_for_each_other() {
     let build = begin(&world).await;
     let mut report = world.database.app().begin().await.unwrap();
     sqlx::query("select from app.etl_run_history for update").execute(&mut *report).await.unwrap();
-    let publisher = PostgresPublisher::new(world.database.app().clone());
+    let publisher = publisher(&world);
     let publish = publisher.publish(&build, 0, Duration::ZERO);
     let report = async {
         someone_waits(&world).await;

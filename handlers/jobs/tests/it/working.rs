@@ -4,9 +4,8 @@ use domain::ports::{Claim, Grant, JobStore, Publisher, RunState};
 use domain::{JobFailure, JobId, Platform};
 use jobs::{JobOutcome, WorkError};
 use secrecy::SecretString;
-use stores::PostgresPublisher;
 
-use crate::publishing::{begin, make_marts, publish};
+use crate::publishing::{begin, make_marts, publish, publisher};
 use crate::world::{Landed, World, at, days, insight};
 
 const LEASE: Duration = Duration::from_mins(1);
@@ -356,8 +355,7 @@ async fn what_is_loaded_during_a_build_is_left_to_one_that_is_asked_for() {
     let (job, _) = begin_again(&world, second).await;
     let end = world.runs.succeed(&job, 1).await.unwrap().unwrap();
     assert_eq!(end.build_request, Some(build.request + 1));
-    let publisher = PostgresPublisher::new(world.database.app().clone());
-    let served = publisher.publish(&build, 0, Duration::ZERO).await.unwrap();
+    let served = publisher(&world).publish(&build, 0, Duration::ZERO).await.unwrap();
     assert!(served.more_requested);
     assert_eq!(served_in(&world).await, None);
 }

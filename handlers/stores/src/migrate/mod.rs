@@ -194,6 +194,34 @@ mod tests {
         assert!(!error.contains("marketing-iq-test"), "a password is shown: {error}");
     }
 
+    /// A copy of a database does not bring its grants along, so that one is migrated here.
+    #[tokio::test]
+    async fn the_api_role_has_no_temporary_tables_and_the_others_do() {
+        let database = TestDatabase::empty().await;
+        migrate(database.urls()).await.unwrap();
+        for (role, may) in [("miq_app", true), ("miq_transform", true), ("miq_api", false)] {
+            let has: bool = sqlx::query_scalar(
+                "select has_database_privilege($1, current_database(), 'temporary')",
+            )
+            .bind(role)
+            .fetch_one(database.owner())
+            .await
+            .unwrap();
+            assert_eq!(has, may, "{role}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_without_a_schema_is_postgresqls_own() {
+        let database = TestDatabase::empty().await;
+        migrate(database.urls()).await.unwrap();
+        for pool in [database.app(), database.api_pool()] {
+            let path: String =
+                sqlx::query_scalar("show search_path").fetch_one(pool).await.unwrap();
+            assert_eq!(path, "pg_catalog");
+        }
+    }
+
     #[tokio::test]
     async fn no_role_reaches_what_is_not_its_own() {
         let database = TestDatabase::new().await;
@@ -204,6 +232,8 @@ mod tests {
             (database.api_pool(), "app.sessions"),
             (database.api_pool(), "app.queue_messages"),
             (database.api_pool(), "raw.extractions"),
+            (database.app(), "raw.extractions"),
+            (database.app(), "marts.day_changes"),
             (database.app(), HISTORY_TABLE),
         ] {
             let error = sqlx::query(AssertSqlSafe(format!("select * from {table}")))

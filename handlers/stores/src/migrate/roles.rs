@@ -10,6 +10,9 @@ use url::Url;
 use super::scram;
 use crate::database::{DatabaseUrls, options};
 
+/// Who loads and builds.
+const TRANSFORM: &str = "miq_transform";
+
 /// A role and how its URL signs in.
 pub(super) struct Login {
     pub(super) role: &'static str,
@@ -28,7 +31,7 @@ pub(super) enum Change {
 pub(super) fn logins(urls: &DatabaseUrls) -> Result<[Login; 3]> {
     Ok([
         login("miq_app", &urls.app)?,
-        login("miq_transform", &urls.transform)?,
+        login(TRANSFORM, &urls.transform)?,
         login("miq_api", &urls.api)?,
     ])
 }
@@ -75,9 +78,12 @@ pub(super) async fn ensure(owner: &mut PgConnection, login: &Login) -> Result<Ch
         let created = set(owner, "create role %I login nobypassrls nocreatedb nocreaterole", login)
             .await
             .with_context(|| format!("cannot create the role {}", login.role));
-        return created.map(|()| Change::Created);
+        created?;
+        pin_search_path(owner, login.role).await?;
+        return Ok(Change::Created);
     }
     restrict(owner, login.role).await?;
+    pin_search_path(owner, login.role).await?;
     // A database error is a refused sign-in, or a database that the role cannot enter yet; what
     // remains of the latter shows at the end.
     match login.options.clone().disable_statement_logging().connect().await {
@@ -166,6 +172,33 @@ async fn restrict(owner: &mut PgConnection, role: &str) -> Result<()> {
             corrections.join(" ")
         )
     })?;
+    Ok(())
+}
+
+/// A name without a schema means PostgreSQL's own object, never one that another role has put
+/// where it would be found first. dbt's role alone looks further.
+async fn pin_search_path(owner: &mut PgConnection, role: &str) -> Result<()> {
+    if role == TRANSFORM {
+        return Ok(());
+    }
+    let pinned: bool = sqlx::query_scalar(
+        "select coalesce($2 = any(rolconfig), false) from pg_roles where rolname = $1",
+    )
+    .bind(role)
+    .bind("search_path=pg_catalog")
+    .fetch_one(&mut *owner)
+    .await?;
+    if !pinned {
+        let sql: String =
+            sqlx::query_scalar("select format('alter role %I set search_path to pg_catalog', $1)")
+                .bind(role)
+                .fetch_one(&mut *owner)
+                .await?;
+        sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(owner)
+            .await
+            .with_context(|| format!("cannot set the search path of {role}"))?;
+    }
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! From the marts to the serving tables, on the pool of the `miq_app` role.
+//! From the marts to the serving tables: read as `miq_transform`, written as `miq_app`.
 //!
 //! **Invariant:** one transaction, which also gives the right to build back. If that right was
 //! lost, or anything else fails, nothing was published.
@@ -7,7 +7,11 @@
 //! against them when this crate is compiled; the dbt project's contracts and the tests that run
 //! both hold them together.
 
-mod windows;
+mod marts;
+mod relations;
+mod staging;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -16,12 +20,20 @@ use domain::ports::{Build, Published, Publisher, StoreError};
 use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
+use marts::Marts;
+use relations::{RELATIONS, Window};
+use staging::Staging;
+
 #[derive(Clone, Debug)]
-pub struct PostgresPublisher(PgPool);
+pub struct PostgresPublisher {
+    app: PgPool,
+    transform: PgPool,
+}
 
 impl PostgresPublisher {
-    pub fn new(app: PgPool) -> Self {
-        Self(app)
+    /// `app` signs in as `miq_app` and writes, `transform` as `miq_transform` and reads.
+    pub fn new(app: PgPool, transform: PgPool) -> Self {
+        Self { app, transform }
     }
 }
 
@@ -34,9 +46,9 @@ impl Publisher for PostgresPublisher {
         transform: Duration,
     ) -> Result<Published, StoreError> {
         let started = tokio::time::Instant::now();
-        let mut tx = self.0.begin().await.map_err(unavailable)?;
+        let mut tx = self.app.begin().await.map_err(unavailable)?;
         let served = lock_version(&mut tx).await?;
-        let copied = windows::copy(&mut tx, served.change, through_change).await?;
+        let copied = copy(&self.transform, &mut tx, served.change, through_change).await?;
         let data_version = if copied.changed { served.version + 1 } else { served.version };
         if copied.changed {
             set_version(&mut tx, data_version, through_change).await?;
@@ -54,6 +66,40 @@ impl Publisher for PostgresPublisher {
 struct Served {
     version: i64,
     change: i64,
+}
+
+/// What was copied.
+struct Copied {
+    /// Whether anything at all changed, be it only that a day was read again.
+    changed: bool,
+    days: u64,
+    rows: u64,
+}
+
+async fn copy(
+    transform: &PgPool,
+    tx: &mut Transaction<'static, Postgres>,
+    from: i64,
+    to: i64,
+) -> Result<Copied, StoreError> {
+    let Some(mut marts) = Marts::open(transform, from, to).await? else {
+        return Ok(Copied { changed: false, days: 0, rows: 0 });
+    };
+    let mut staging = Staging::begin(tx).await?;
+    for window in [Window::Day, Window::Tenant] {
+        marts.pass_on(&window.copy_out(), &mut staging, &window.copy_in()).await?;
+    }
+    let windows = staging.keep_known_tenants().await?;
+    for relation in &RELATIONS {
+        marts.pass_on(&relation.copy_out(), &mut staging, &relation.copy_in()).await?;
+    }
+    drop(marts);
+    let rows = staging.serve().await?;
+    Ok(Copied {
+        changed: windows.days + windows.tenants > 0,
+        days: windows.days.unsigned_abs(),
+        rows,
+    })
 }
 
 /// Two publishers never run side by side.
