@@ -96,50 +96,14 @@ impl Visit for Fields<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
-    use std::sync::{Arc, Mutex};
-
-    use tracing_subscriber::fmt::MakeWriter;
+    use std::io;
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("no writer panics").write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl MakeWriter<'_> for Written {
-        type Writer = Self;
-
-        fn make_writer(&self) -> Self {
-            self.clone()
-        }
-    }
-
-    fn lines(log: impl FnOnce()) -> Vec<Value> {
-        let written = Written::default();
-        let subscriber = tracing_subscriber::fmt()
-            .fmt_fields(JsonFields::new())
-            .event_format(JsonLines)
-            .with_writer(written.clone())
-            .finish();
-        tracing::subscriber::with_default(subscriber, log);
-        let bytes = written.0.lock().expect("no writer panics").clone();
-        let text = String::from_utf8(bytes).expect("logs are text");
-        text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
-    }
+    use crate::logging::tests::json_lines;
 
     #[test]
     fn what_spans_know_stands_beside_what_the_event_says() {
-        let lines = lines(|| {
+        let lines = json_lines(|| {
             let outer = tracing::info_span!("request", tenant = tracing::field::Empty, attempt = 1);
             let _outer = outer.clone().entered();
             outer.record("tenant", "acme");
@@ -169,7 +133,7 @@ mod tests {
         #[error("asking https://ads.example/v1?access_token=s3cret failed")]
         struct Outer(#[source] io::Error);
 
-        let lines = lines(|| {
+        let lines = json_lines(|| {
             let error = Outer(io::Error::other("reset by olivia@example.com"));
             tracing::error!(error = &error as &dyn std::error::Error, "failed");
         });

@@ -50,7 +50,8 @@ fn without_addresses(mut text: &str) -> String {
             .rfind(|c| !is_local(c))
             .map_or(0, |end| end + before[end..].chars().next().map_or(0, char::len_utf8));
         let domain = after.find(|c| !is_domain(c)).unwrap_or(after.len());
-        if local < at && domain > 0 {
+        // `image@sha256:…` is none.
+        if local < at && after[..domain].trim_matches('.').contains('.') {
             cut.push_str(&text[..local]);
             cut.push_str("[e-mail]");
         } else {
@@ -90,7 +91,7 @@ mod tests {
             ("(o.wner+x@mail.example.com): no", "([e-mail]): no"),
             ("https://a.example/people/olivia@example.com", "https://a.example[e-mail]"),
             ("żółć@przykład.pl", "[e-mail]"),
-            ("a@b, c@d", "[e-mail], [e-mail]"),
+            ("a@b.example, c@d.example.", "[e-mail], [e-mail]"),
         ] {
             assert_eq!(redacted(text).as_deref(), Some(expected), "{text}");
         }
@@ -98,9 +99,16 @@ mod tests {
 
     #[test]
     fn everything_else_stays_as_it_is() {
-        for text in
-            ["", "done", "what? why", "https://a.example/x", "@", "user @ home", "@everyone", "x@"]
-        {
+        for text in [
+            "",
+            "done",
+            "what? why",
+            "https://a.example/x",
+            "@",
+            "user @ home.",
+            "@everyone",
+            "dbt@sha256:1",
+        ] {
             assert_eq!(redacted(text), None, "{text}");
         }
     }

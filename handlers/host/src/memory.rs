@@ -41,3 +41,23 @@ async fn replace(file: &Path, text: &str) -> std::io::Result<()> {
     tokio::fs::write(&new, text).await?;
     tokio::fs::rename(&new, file).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_kept_is_known_and_nothing_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let function = Function::find("ExtractMetaAds").unwrap();
+        let memory = Memory::of(function, Some(&folder.path().join("timers")));
+        assert_eq!(memory.last_fired().await, None, "it never fired");
+        let at = "2026-09-24T13:08:00.0096035Z".parse().unwrap();
+        memory.fired(at).await;
+        assert_eq!(memory.last_fired().await, Some(at));
+        for damage in [&b""[..], b"yesterday", b"\xff"] {
+            std::fs::write(memory.file.as_ref().unwrap(), damage).unwrap();
+            assert_eq!(memory.last_fired().await, None, "{damage:?}");
+        }
+    }
+}
