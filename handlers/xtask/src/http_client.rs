@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use reqwest::header::{ACCEPT, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 const TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -28,6 +29,13 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Whether it is an error as RFC 9457 has it.
+    pub(crate) fn is_problem(&self) -> bool {
+        self.headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes() == b"application/problem+json")
+    }
+
     /// The body, if the status is the expected one; otherwise what the API says about it.
     pub(crate) fn expect(self, status: u16) -> anyhow::Result<Value> {
         if self.status == status {
@@ -90,6 +98,21 @@ impl Api {
             request = request.json(body);
         }
         read(request, what).await
+    }
+
+    /// Calls a timer or queue function as the Functions host does.
+    pub(crate) async fn invoke(&self, function: &str, data: &Value) -> anyhow::Result<Answer> {
+        let invocation = Uuid::new_v4();
+        let body = json!({
+            "Data": data,
+            "Metadata": { "sys": { "MethodName": function, "RandGuid": invocation } },
+        });
+        let request = self
+            .http
+            .post(format!("{}/{function}", self.base))
+            .header("x-azure-functions-invocationid", invocation.to_string())
+            .json(&body);
+        read(request, format!("POST /{function}")).await
     }
 
     /// All rows of a list, page by page.

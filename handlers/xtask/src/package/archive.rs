@@ -1,7 +1,10 @@
 //! Zip files whose bytes depend on their contents alone.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{Cursor, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use anyhow::Context;
 use zip::write::SimpleFileOptions;
@@ -44,6 +47,20 @@ pub(super) fn read(zip: &[u8]) -> anyhow::Result<BTreeMap<String, File>> {
         files.insert(name, File { bytes, mode });
     }
     Ok(files)
+}
+
+/// Writes a zip's files below `folder`, with their modes.
+pub(super) fn unpack(zip: &[u8], folder: &Path) -> anyhow::Result<()> {
+    for (name, File { bytes, mode }) in read(zip)? {
+        let path = folder.join(&name);
+        let write = || -> std::io::Result<()> {
+            fs::create_dir_all(path.parent().unwrap_or(folder))?;
+            fs::write(&path, bytes)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode))
+        };
+        write().with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod sample;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
 
 /// A package that passed its checks.
 pub(crate) struct Package {
-    pub(crate) zip: Vec<u8>,
+    zip: Vec<u8>,
     facts: Facts,
 }
 
@@ -68,6 +68,12 @@ impl Package {
         let zip = archive::write(&files(workspace, executable)?)?;
         let facts = check::check(&zip, libc)?;
         Ok(Self { zip, facts })
+    }
+
+    /// Writes its files below `folder`; answers the program's path.
+    pub(crate) fn unpack(&self, folder: &Path) -> anyhow::Result<PathBuf> {
+        archive::unpack(&self.zip, folder)?;
+        Ok(folder.join(EXECUTABLE))
     }
 
     fn sha256(&self) -> String {

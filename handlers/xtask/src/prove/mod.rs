@@ -1,6 +1,9 @@
 //! `cargo xtask prove`: the rows of docs/targets.md as commands.
 
+mod bare_root;
+mod door;
 mod integration;
+mod package;
 mod size;
 mod startup;
 mod targets;
@@ -71,6 +74,7 @@ pub(crate) async fn run(workspace: &Workspace, arguments: &Arguments) -> anyhow:
         Proof::NotBuilt => bail!("{} is not built yet: {}", target.id, target.work),
         Proof::Startup => startup::prove(workspace, effort).await?,
         Proof::Size => size::prove(workspace, effort).await?,
+        Proof::Package => package::prove(workspace, effort).await?,
         Proof::Tests(filter) => integration::prove(workspace, effort, target.id, filter).await?,
         Proof::Vendors => vendors::prove(workspace).await?,
     };

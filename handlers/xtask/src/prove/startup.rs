@@ -15,7 +15,7 @@ use crate::process::Owned;
 use crate::terminal::say;
 use crate::workspace::Workspace;
 
-const FLOOR: Duration = Duration::from_millis(60);
+pub(super) const FLOOR: Duration = Duration::from_millis(60);
 const GOAL: Duration = Duration::from_millis(20);
 const FEWEST_STARTS: u64 = 20;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,7 +26,8 @@ pub(super) async fn prove(workspace: &Workspace, effort: Effort) -> anyhow::Resu
     let starts = effort.cases.unwrap_or(FEWEST_STARTS).max(FEWEST_STARTS);
     let mut times = Vec::new();
     for _ in 0..starts {
-        times.push(first_answer(&executable)?);
+        let port = free_port()?;
+        times.push(first_answer(functions(&executable, port), port)?.1);
     }
     times.sort();
     let median = times[times.len() / 2];
@@ -47,17 +48,14 @@ pub(super) async fn prove(workspace: &Workspace, effort: Effort) -> anyhow::Resu
     })
 }
 
-/// Starts the handler as the Functions host does, with no settings at all, and asks until it
-/// answers.
-fn first_answer(executable: &Path) -> anyhow::Result<Duration> {
-    let port = free_port()?;
-    let mut command = functions(executable, port);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
+/// Starts the handler, and asks on its port until it answers.
+pub(super) fn first_answer(mut command: Command, port: u16) -> anyhow::Result<(Owned, Duration)> {
+    command.stdin(Stdio::null());
     let started = Instant::now();
     let mut handler = Owned::spawn("marketing-iq functions", command)?;
     loop {
         if answers(port) {
-            return Ok(started.elapsed());
+            return Ok((handler, started.elapsed()));
         }
         handler.check_alive()?;
         if started.elapsed() > PATIENCE {
@@ -67,10 +65,10 @@ fn first_answer(executable: &Path) -> anyhow::Result<Duration> {
     }
 }
 
-/// `marketing-iq functions` as the host starts it.
+/// `marketing-iq functions` as the host starts it, with no settings at all.
 fn functions(executable: &Path, port: u16) -> Command {
     let mut command = Command::new(executable);
-    command.arg("functions").env_clear().stdin(Stdio::null());
+    command.arg("functions").env_clear().stdout(Stdio::null()).stderr(Stdio::null());
     command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string());
     command
 }
@@ -88,6 +86,6 @@ fn answers(port: u16) -> bool {
     ask().unwrap_or(false)
 }
 
-fn milliseconds(time: Duration) -> f64 {
+pub(super) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }

@@ -20,6 +20,8 @@ pub(super) enum Proof {
     Startup,
     /// Size of the binary and its memory while idle.
     Size,
+    /// The package, in a root that holds nothing else.
+    Package,
     /// Integration tests whose names contain this.
     Tests(&'static str),
     /// The vendors' own clients on the simulators' payloads.
@@ -36,7 +38,7 @@ const fn row(
     Target { id, work, floor, goal, proof }
 }
 
-use Proof::{NotBuilt, Size, Startup, Tests, Vendors};
+use Proof::{NotBuilt, Package, Size, Startup, Tests, Vendors};
 
 /// All rows, in the document's order.
 #[rustfmt::skip]
@@ -72,7 +74,7 @@ pub(super) static TARGETS: &[Target] = &[
     row("D5", "the same run twice, and a run cut in two anywhere", "byte-equal marts", "the same", Tests("d5_")),
     row("D6", "every payload of the simulators, in the vendors' own classes", "all parse", "the same", Vendors),
     row("A1", "the pipeline on Azure's stand-ins, by host-format calls alone", "marts equal, row for row", "the same", Tests("a1_")),
-    row("A2", "the packaged zip, every backend unreachable", "GET / in 60 ms, then recovery", "the same", NotBuilt),
+    row("A2", "the packaged zip, every backend unreachable", "GET / in 60 ms, then recovery", "the same", Package),
 ];
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(crate) const STAND_INS: &str = "azure-stand-ins";
 
 /// Stopped when dropped.
 pub(crate) struct Services {
-    cluster: Cluster,
+    pub(crate) cluster: Cluster,
     dbt: provision::Dbt,
     stand_ins: StandIns,
     azurite: AzuriteServer,
@@ -59,6 +59,28 @@ impl Services {
         Ok(Self { cluster, dbt, stand_ins, azurite, redis, folder })
     }
 
+    /// The system's certificate authorities and the stand-ins'.
+    pub(crate) fn authorities(&self) -> PathBuf {
+        self.folder.join(BUNDLE)
+    }
+
+    /// The settings of `marketing-iq` that make it use them, as a function app's are named.
+    pub(crate) fn azure_settings(&self) -> Vec<(&'static str, String)> {
+        let mut settings = vec![
+            ("MIQ_RAW_STORE", "blob".to_owned()),
+            ("MIQ_BLOB_URL", self.azurite.blob_url()),
+            ("MIQ_QUEUE", "storage".to_owned()),
+            ("MIQ_QUEUE_URL", self.azurite.queue_url()),
+            ("MIQ_SECRETS", "key-vault".to_owned()),
+            ("MIQ_KEY_VAULT_URL", self.stand_ins.key_vault_url().to_owned()),
+            ("MIQ_REDIS_URL", self.redis.url()),
+            ("AZURE_CLIENT_ID", self.stand_ins.client_id().to_owned()),
+        ];
+        let identity = self.stand_ins.identity();
+        settings.extend(identity.map(|(name, value)| (name, value.to_owned())));
+        settings
+    }
+
     /// Tells a command where they are.
     pub(crate) fn announce(&self, command: &mut Command) {
         command
@@ -69,12 +91,12 @@ impl Services {
             .env("MIQ_TEST_BLOB_URL", self.azurite.blob_url())
             .env("MIQ_TEST_QUEUE_URL", self.azurite.queue_url())
             .env("MIQ_TEST_REDIS_URL", self.redis.url())
-            .env("SSL_CERT_FILE", self.folder.join(BUNDLE))
+            .env("SSL_CERT_FILE", self.authorities())
             .envs(self.stand_ins.identity());
     }
 }
 
-/// The system's certificate authorities and the stand-ins'.
+/// A file in the folder.
 const BUNDLE: &str = "bundle.pem";
 
 fn begin_anew(folder: &Path) -> anyhow::Result<()> {

@@ -21,6 +21,8 @@ pub(super) struct StandIns {
 struct Announcement {
     identity_endpoint: String,
     identity_header: String,
+    identity_client_id: String,
+    key_vault_url: String,
     ca: PathBuf,
     leaf_cert: PathBuf,
     leaf_key: PathBuf,
@@ -50,6 +52,15 @@ impl StandIns {
     /// A certificate for this machine and its key.
     pub(super) fn leaf(&self) -> (&Path, &Path) {
         (&self.announced.leaf_cert, &self.announced.leaf_key)
+    }
+
+    pub(super) fn key_vault_url(&self) -> &str {
+        &self.announced.key_vault_url
+    }
+
+    /// Of the app's user-assigned identity.
+    pub(super) fn client_id(&self) -> &str {
+        &self.announced.identity_client_id
     }
 
     /// What the platform tells an app's processes, for tokens of its managed identity.
