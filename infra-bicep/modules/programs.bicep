@@ -79,7 +79,7 @@ param alwaysReadyHttp int
 module transformMayReadItsUrl 'role-on-secret.bicep' = {
   params: {
     vaultName: vaultName
-    secretName: 'database-transform-url'
+    name: 'database-transform-url'
     principalId: transformPrincipalId
   }
 }

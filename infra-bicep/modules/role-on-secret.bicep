@@ -5,7 +5,7 @@ metadata description = 'One secret, not the vault: the dbt job has no business w
 param vaultName string
 
 @description('Required. The secret. It has to exist.')
-param secretName string
+param name string
 
 @description('Required. Who may read it.')
 param principalId string
@@ -18,7 +18,7 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
 
 resource secret 'Microsoft.KeyVault/vaults/secrets@2024-11-01' existing = {
   parent: vault
-  name: secretName
+  name: name
 }
 
 resource reader 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
