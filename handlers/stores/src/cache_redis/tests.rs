@@ -17,7 +17,7 @@ const PATIENT: Duration = Duration::from_secs(10);
 const BRIEF: Duration = Duration::from_millis(200);
 
 /// Until when a server that is back may take to be found.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 const LONG: Duration = Duration::from_hours(1);
 
