@@ -4,7 +4,7 @@
 use domain::ports::StoreError;
 
 /// As Azure Storage Queues, in bytes of UTF-8.
-pub(crate) const MAX_TEXT: usize = 64 * 1024;
+const MAX_TEXT: usize = 64 * 1024;
 
 /// Azure carries texts in XML, which has no room for most control characters and turns a
 /// carriage return into a line feed (XML 1.0, sections 2.2 and 2.11).

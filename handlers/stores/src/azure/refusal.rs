@@ -54,7 +54,10 @@ impl Resource {
                  ({reason})"
             ),
             _ if *error.kind() == ErrorKind::Credential => {
-                format!("there is no token for {name}: {reason}")
+                format!(
+                    "there is no token for {name}: assign the managed identity to this app, or on \
+                     a machine of your own sign in with `az login` ({reason})"
+                )
             }
             _ => format!("{name}: {reason}"),
         })

@@ -29,6 +29,7 @@ pub async fn queue<Q: JobQueue + QueueConsumer>(queue: &Q, prepare: impl AsyncFn
     };
     a_message_is_delivered_until_it_is_completed(queue, &new_queue().await).await;
     texts_arrive_as_they_were_sent(queue, &new_queue().await).await;
+    texts_that_some_backend_cannot_carry_are_refused(queue, &new_queue().await).await;
     queues_do_not_mix(queue, &new_queue().await, &new_queue().await).await;
     a_delayed_message_comes_later(queue, &new_queue().await).await;
     a_silent_holder_loses_the_message(queue, &new_queue().await).await;
@@ -65,6 +66,17 @@ async fn texts_arrive_as_they_were_sent<Q: JobQueue + QueueConsumer>(queue: &Q, 
         assert_eq!(delivery.text, text);
         queue.complete(&delivery).await.expect("the holder completes");
     }
+}
+
+async fn texts_that_some_backend_cannot_carry_are_refused<Q: JobQueue + QueueConsumer>(
+    queue: &Q,
+    name: &str,
+) {
+    for text in ["a\0b", "a\rb", "\u{1b}", "\u{ffff}", &"x".repeat(64 * 1024 + 1)] {
+        let sent = queue.send(name, text, Duration::ZERO).await;
+        assert!(matches!(sent, Err(StoreError::Invalid(_))), "{sent:?}");
+    }
+    assert_nothing_visible(queue, name).await;
 }
 
 async fn queues_do_not_mix<Q: JobQueue + QueueConsumer>(queue: &Q, one: &str, other: &str) {
@@ -120,8 +132,11 @@ async fn a_poisoned_message_moves<Q: JobQueue + QueueConsumer>(queue: &Q, name: 
     queue.poison(&held).await.expect("the holder poisons");
     assert_lost(queue, &held).await;
     assert_nothing_visible(queue, name).await;
-    let poisoned = arrives(queue, &format!("{name}-poison"), LONG).await;
+    let poison = format!("{name}-poison");
+    let poisoned = arrives(queue, &poison, LONG).await;
     assert_eq!((poisoned.text.as_str(), poisoned.dequeue_count), ("bad", 1));
+    // Nor has who no longer held it put it there once more.
+    assert_nothing_visible(queue, &poison).await;
 }
 
 async fn many_receivers_share_no_message<Q: JobQueue + QueueConsumer>(queue: &Q, name: &str) {

@@ -143,7 +143,7 @@ impl Queue {
         let message = message.try_into().map_err(|error| self.failed(&error))?;
         let options = QueueClientSendMessageOptions {
             message_time_to_live: Some(time_to_live),
-            visibility_timeout: Some(delay),
+            visibility_timeout: (delay > 0).then_some(delay),
             ..QueueClientSendMessageOptions::default()
         };
         let sent = self.client.send_message(message, Some(options)).await;

@@ -178,6 +178,8 @@ fn failed(resource: &Resource, error: &azure_core::Error) -> StoreError {
         StatusCode::Conflict if code == StorageErrorCode::BlobAlreadyExists.as_ref() => {
             StoreError::AlreadyExists { what: WHAT }
         }
+        // Documented for other conditions than "if there is none"; there are none but that.
+        StatusCode::PreconditionFailed => StoreError::AlreadyExists { what: WHAT },
         _ => resource.unavailable(error),
     }
 }

@@ -148,6 +148,24 @@ async fn an_upload_that_cannot_be_finished_leaves_nothing() {
     assert_eq!(listed, [""; 0]);
 }
 
+/// A block that never arrived must not be missing from a file that was finished.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_with_a_block_that_failed_cannot_be_finished() {
+    let stage = Stage::new(SHORT).await;
+    let mut writer = stage.through_the_gate().create("large").await.unwrap();
+    let block = Bytes::from(vec![0; 4 << 20]);
+    stage.gate.order(Order::always(Fault::forbidden()));
+    let mut written = Ok(());
+    while written.is_ok() {
+        written = writer.write(block.clone()).await;
+    }
+    stage.gate.pass();
+    assert!(reason(writer.write(block).await).contains("given up"));
+    assert!(reason(writer.finish().await).contains("given up"));
+    let gone = read(&stage.direct(), "large").await;
+    assert!(matches!(gone, Err(StoreError::NotFound { .. })), "{gone:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_download_that_breaks_off_goes_on() {
     let stage = Stage::new(BRISK).await;
