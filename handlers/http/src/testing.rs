@@ -135,6 +135,7 @@ impl TestApp {
         .execute(self.owner())
         .await
         .unwrap();
+        self.database.sum_days().await;
     }
 
     /// One day of website traffic: 7 sessions, 5 of them engaged, 1.5 key events.
@@ -149,6 +150,7 @@ impl TestApp {
         .execute(self.owner())
         .await
         .unwrap();
+        self.database.sum_days().await;
     }
 
     /// Makes the next data version known.

@@ -141,45 +141,94 @@ mod tests {
     }
 
     /// A managed server gives no superuser: the owner has CREATEROLE and its own database.
+    struct PlainOwner<'d> {
+        name: String,
+        database: &'d TestDatabase,
+        urls: DatabaseUrls,
+    }
+
+    impl<'d> PlainOwner<'d> {
+        async fn of(database: &'d TestDatabase) -> Self {
+            let name = format!("miq_test_owner_{}", Uuid::new_v4().simple());
+            let mut url = Url::parse(database.urls().owner.expose_secret()).unwrap();
+            url.set_username(&name).unwrap();
+            url.set_password(Some("test")).unwrap();
+            let urls = DatabaseUrls {
+                owner: SecretString::from(String::from(url)),
+                ..database.urls().clone()
+            };
+            let owner = Self { name, database, urls };
+            let name = &owner.name;
+            owner
+                .run(format!("create role {name} login createrole createdb password 'test'"))
+                .await;
+            owner.run(format!("alter database {} owner to {name}", database.name())).await;
+            // As if it had created the roles, which all tests of this server share. Before
+            // PostgreSQL 16, CREATEROLE alone was enough.
+            let version: i32 =
+                sqlx::query_scalar("select current_setting('server_version_num')::integer")
+                    .fetch_one(database.owner())
+                    .await
+                    .unwrap();
+            for role in ["miq_app", "miq_transform", "miq_api"] {
+                if version >= 160_000 {
+                    owner
+                        .run(format!(
+                            "grant {role} to {name} with admin true, inherit false, set false"
+                        ))
+                        .await;
+                }
+            }
+            owner
+        }
+
+        async fn run(&self, sql: String) {
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(self.database.owner()).await.unwrap();
+        }
+
+        /// The role belongs to the server, not to the database, and would stay.
+        async fn remove(self) {
+            let name = &self.name;
+            self.run(format!("reassign owned by {name} to current_user")).await;
+            self.run(format!("drop owned by {name}")).await;
+            self.run(format!("drop role {name}")).await;
+        }
+    }
+
     #[tokio::test]
     async fn a_plain_owner_can_migrate() {
         let database = TestDatabase::empty().await;
-        let owner = format!("miq_test_owner_{}", Uuid::new_v4().simple());
-        let name = database.name();
-        let run = |sql: String| sqlx::raw_sql(AssertSqlSafe(sql)).execute(database.owner());
-        run(format!("create role {owner} login createrole createdb password 'test'"))
-            .await
-            .unwrap();
-        run(format!("alter database {name} owner to {owner}")).await.unwrap();
-        // As if it had created the roles, which all tests of this server share. Before
-        // PostgreSQL 16, CREATEROLE alone was enough.
-        let version: i32 =
-            sqlx::query_scalar("select current_setting('server_version_num')::integer")
+        let owner = PlainOwner::of(&database).await;
+        let migrated = migrate(&owner.urls).await;
+        owner.remove().await;
+        assert_eq!(migrated.unwrap().applied.len(), migrator().iter().count());
+    }
+
+    /// Row-level security is forced on the owner too.
+    #[tokio::test]
+    async fn facts_that_were_served_before_there_were_sums_are_summed() {
+        const BEFORE: i64 = 8;
+        let database = TestDatabase::empty().await;
+        let owner = PlainOwner::of(&database).await;
+        let mut connection = connect_owner(&owner.urls).await.unwrap();
+        roles::let_owner_act_as_transform(&mut connection).await.unwrap();
+        migrator().run_to(BEFORE, &mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        let facts = "insert into serving.fact_ad_performance
+            select
+                gen_random_uuid(), '2024-03-01', 'meta_ads-1-' || n, 'meta_ads', '1', n::text,
+                'USD', 1, 1, 0.5, 1, null
+            from generate_series(1, 3) as n";
+        owner.run(facts.to_owned()).await;
+        let migrated = migrate(&owner.urls).await;
+        owner.remove().await;
+        migrated.unwrap();
+        let sums: (i64, String) =
+            sqlx::query_as("select count(*), trim_scale(sum(cost))::text from serving.ad_days")
                 .fetch_one(database.owner())
                 .await
                 .unwrap();
-        for role in ["miq_app", "miq_transform", "miq_api"] {
-            if version >= 160_000 {
-                run(format!("grant {role} to {owner} with admin true, inherit false, set false"))
-                    .await
-                    .unwrap();
-            }
-        }
-
-        let mut url = Url::parse(database.urls().owner.expose_secret()).unwrap();
-        url.set_username(&owner).unwrap();
-        url.set_password(Some("test")).unwrap();
-        let urls = DatabaseUrls {
-            owner: SecretString::from(String::from(url)),
-            ..database.urls().clone()
-        };
-        let migrated = migrate(&urls).await;
-
-        // The role belongs to the server, not to the database, and would stay.
-        run(format!("reassign owned by {owner} to current_user")).await.unwrap();
-        run(format!("drop owned by {owner}")).await.unwrap();
-        run(format!("drop role {owner}")).await.unwrap();
-        assert_eq!(migrated.unwrap().applied.len(), migrator().iter().count());
+        assert_eq!(sums, (3, "1.5".to_owned()));
     }
 
     #[tokio::test]

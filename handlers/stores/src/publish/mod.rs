@@ -7,6 +7,7 @@
 //! against them when this crate is compiled; the dbt project's contracts and the tests that run
 //! both hold them together.
 
+mod day_sums;
 mod marts;
 mod relations;
 mod staging;
@@ -23,6 +24,9 @@ use uuid::Uuid;
 use marts::Marts;
 use relations::{RELATIONS, Window};
 use staging::Staging;
+
+#[cfg(feature = "testing")]
+pub(crate) use day_sums::recount;
 
 #[derive(Clone, Debug)]
 pub struct PostgresPublisher {

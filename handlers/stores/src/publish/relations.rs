@@ -2,12 +2,15 @@
 //!
 //! Every statement here is put together from constants of this file.
 
+use super::day_sums::{AD_DAYS, DaySums, WEB_DAYS};
+
 /// A mart, the staging table that its rows arrive in, and the table that serves them.
 pub(super) struct Relation {
     pub(super) name: &'static str,
     pub(super) columns: &'static str,
     pub(super) by: Window,
-    pub(super) is_fact: bool,
+    /// Of a fact: its sums by day.
+    pub(super) sums: Option<DaySums>,
 }
 
 /// What of a table is replaced: days of accounts, or all of a tenant.
@@ -24,7 +27,7 @@ pub(super) const RELATIONS: [Relation; 5] = [
             currency_code, impressions, clicks, cost, conversions, conversion_value, ctr, cpc, \
             cpa, roas",
         by: Window::Day,
-        is_fact: true,
+        sums: Some(AD_DAYS),
     },
     Relation {
         name: "fact_web_performance",
@@ -32,27 +35,27 @@ pub(super) const RELATIONS: [Relation; 5] = [
             medium, channel, currency_code, sessions, engaged_sessions, total_users, key_events, \
             revenue",
         by: Window::Day,
-        is_fact: true,
+        sums: Some(WEB_DAYS),
     },
     Relation {
         name: "day_quality",
         columns: "tenant_id, platform, account_id, date, sampled, thresholded, other_row, \
             truncated",
         by: Window::Day,
-        is_fact: false,
+        sums: None,
     },
     Relation {
         name: "dim_campaigns",
         columns: "tenant_id, campaign_key, platform, account_id, campaign_id, name, type, \
             status, budget, currency_code",
         by: Window::Tenant,
-        is_fact: false,
+        sums: None,
     },
     Relation {
         name: "dim_accounts",
         columns: "tenant_id, platform, account_id, name, currency_code, time_zone",
         by: Window::Tenant,
-        is_fact: false,
+        sums: None,
     },
 ];
 
@@ -86,13 +89,14 @@ impl Relation {
 
     /// The rows of the windows that are being replaced, and none besides.
     pub(super) fn put(&self) -> String {
-        let Self { name, columns, by, .. } = self;
-        format!(
-            "insert into serving.{name} ({columns})
-            select {columns} from pg_temp.{name} join {} using ({})",
-            by.table(),
-            by.key(),
-        )
+        let Self { name, columns, .. } = self;
+        format!("insert into serving.{name} ({columns}) select {columns} from {}", self.staged())
+    }
+
+    /// What was received of the changed windows.
+    pub(super) fn staged(&self) -> String {
+        let Self { name, by, .. } = self;
+        format!("pg_temp.{name} join {} using ({})", by.table(), by.key())
     }
 }
 

@@ -82,8 +82,10 @@ impl<'t> Staging<'t> {
         for relation in &RELATIONS {
             self.execute(AssertSqlSafe(relation.forget())).await?;
             let rows = self.execute(AssertSqlSafe(relation.put())).await?;
-            if relation.is_fact {
+            if let Some(sums) = &relation.sums {
                 facts += rows;
+                self.execute(AssertSqlSafe(relation.by.forget(sums.table))).await?;
+                self.execute(AssertSqlSafe(sums.put(&relation.staged()))).await?;
             }
         }
         self.execute(SET_FRESHNESS).await?;

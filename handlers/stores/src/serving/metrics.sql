@@ -1,39 +1,24 @@
-with ad_days as (
-    select date, platform, currency_code,
-        sum(impressions) as impressions, sum(clicks) as clicks, sum(cost) as cost,
-        sum(conversions) as conversions, sum(conversion_value) as conversion_value
-    from serving.fact_ad_performance
-    where tenant_id = $1 and date between $2 and $3
-        and ($4::text [] is null or platform = any($4))
-    group by date, platform, currency_code
-),
-ads as (
+with ads as (
     select min(date) as first, max(date) as last, platform, currency_code,
         serving.ad_figures(
-            sum(impressions), sum(clicks), sum(cost), sum(conversions),
-            sum(conversion_value)
+            sum(impressions), sum(clicks), sum(cost), sum(conversions), sum(conversion_value)
         ) as figures
-    from ad_days
+    from serving.ad_days
+    where tenant_id = $1 and date between $2 and $3
+        and ($4::text [] is null or platform = any($4))
     group by grouping sets (
         (case when $5 then date end, platform, currency_code), (currency_code)
     )
     order by case when $5 then date end, platform, currency_code
-),
-web_days as (
-    select date, platform, currency_code,
-        sum(sessions) as sessions, sum(engaged_sessions) as engaged_sessions,
-        sum(key_events) as key_events, sum(revenue) as revenue
-    from serving.fact_web_performance
-    where tenant_id = $1 and date between $2 and $3
-        and ($4::text [] is null or platform = any($4))
-    group by date, platform, currency_code
 ),
 web as (
     select min(date) as first, max(date) as last, platform, currency_code,
         serving.web_figures(
             sum(sessions), sum(engaged_sessions), sum(key_events), sum(revenue)
         ) as figures
-    from web_days
+    from serving.web_days
+    where tenant_id = $1 and date between $2 and $3
+        and ($4::text [] is null or platform = any($4))
     group by grouping sets (
         (case when $5 then date end, platform, currency_code), (currency_code)
     )

@@ -1,11 +1,8 @@
--- The facts are read once for both periods; all else but the ranking is made from sums by day.
+-- The facts are read for the ranking alone; all else is made from sums by day.
 with ad_days as (
-    select date, platform, currency_code, date >= $2 as current,
-        sum(impressions) as impressions, sum(clicks) as clicks, sum(cost) as cost,
-        sum(conversions) as conversions, sum(conversion_value) as conversion_value
-    from serving.fact_ad_performance
+    select *, date >= $2 as current
+    from serving.ad_days
     where tenant_id = $1 and date between $4 and $3
-    group by date, platform, currency_code
 ),
 ads as (
     select case when grouping(date) = 0 then date end as date,
@@ -24,12 +21,9 @@ ads as (
     order by date, platform, currency_code
 ),
 web_days as (
-    select date, platform, currency_code, date >= $2 as current,
-        sum(sessions) as sessions, sum(engaged_sessions) as engaged_sessions,
-        sum(key_events) as key_events, sum(revenue) as revenue
-    from serving.fact_web_performance
+    select *, date >= $2 as current
+    from serving.web_days
     where tenant_id = $1 and date between $4 and $3
-    group by date, platform, currency_code
 ),
 web as (
     select case when grouping(date) = 0 then date end as date,

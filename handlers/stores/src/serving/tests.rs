@@ -77,6 +77,7 @@ impl World {
         .execute(self.database.owner())
         .await
         .unwrap();
+        self.database.sum_days().await;
     }
 
     async fn web(&self, tenant: &TenantScope, day: &str, key: &str, revenue: &str) {
@@ -91,6 +92,7 @@ impl World {
         .execute(self.database.owner())
         .await
         .unwrap();
+        self.database.sum_days().await;
     }
 
     async fn campaign(&self, tenant: &TenantScope, key: &str, currency: &str, name: &str) {
@@ -322,6 +324,8 @@ async fn visible(connection: &mut sqlx::PgConnection) -> i64 {
     sqlx::query_scalar(
         "select (select count(*) from serving.fact_ad_performance) \
          + (select count(*) from serving.fact_web_performance) \
+         + (select count(*) from serving.ad_days) \
+         + (select count(*) from serving.web_days) \
          + (select count(*) from serving.dim_campaigns)",
     )
     .fetch_one(connection)
@@ -361,7 +365,7 @@ async fn a_cancelled_transaction_leaves_nothing_on_its_connection() {
         assert_eq!(visible(&mut next).await, 0, "the connection's next user sees a tenant");
     }
     let mut ours = pool.begin(&world.ours).await.unwrap();
-    assert_eq!(visible(&mut ours).await, 10);
+    assert_eq!(visible(&mut ours).await, 16);
 }
 
 #[tokio::test]
