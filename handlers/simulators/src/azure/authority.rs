@@ -124,6 +124,16 @@ impl Authority {
     }
 }
 
+impl Leaf {
+    /// Writes `leaf.pem` and `leaf.key` into a folder, for servers that read files.
+    pub fn write_to(&self, folder: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
+        let (cert_file, key_file) = (folder.join("leaf.pem"), folder.join("leaf.key"));
+        write(&key_file, &self.key_pem, 0o600)?;
+        write(&cert_file, &self.cert_pem, 0o644)?;
+        Ok((cert_file, key_file))
+    }
+}
+
 fn params() -> anyhow::Result<CertificateParams> {
     let mut ca = CertificateParams::new(Vec::new()).context("no parameters")?;
     ca.distinguished_name = name("Marketing IQ development authority");
@@ -141,7 +151,7 @@ fn name(common: &str) -> DistinguishedName {
 
 /// Writes a file that is there whole or not at all, whenever the process ends.
 fn write(path: &Path, content: &str, mode: u32) -> anyhow::Result<()> {
-    let beside = path.with_extension("new");
+    let beside = path.with_added_extension("new");
     let write = || {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(mode);

@@ -1,20 +1,22 @@
 //! The stand-ins of Azure's services as a program: prints where they listen, serves until it is
 //! told to stop.
 
-use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use simulators::azure::{Authority, IdentityEndpoint, KeyVault, Leaf, USER_ASSIGNED_CLIENT_ID};
+use simulators::azure::{
+    Authority, ContainerApps, IdentityEndpoint, KeyVault, TransformJob, USER_ASSIGNED_CLIENT_ID,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Stands in for what Azure gives to a function app: the identity endpoint and a Key Vault.
+/// Stands in for what Azure gives to a function app: the identity endpoint, a Key Vault and, where
+/// it is told what to run, the management API of a Container Apps job.
 ///
 /// Keeps a development certificate authority in the folder (ca.pem, ca.key) and writes a
 /// server's certificate beside it (leaf.pem, leaf.key), which Azurite can present: azurite
@@ -23,8 +25,9 @@ use tracing_subscriber::EnvFilter;
 ///
 /// Once it listens it prints one line of JSON: `identity_endpoint` and `identity_header` go into
 /// `IDENTITY_ENDPOINT` and `IDENTITY_HEADER`; `identity_client_id` is the client id of the
-/// user-assigned identity; ca, `leaf_cert` and `leaf_key` are the files. What the vault keeps is
-/// gone when the program ends.
+/// user-assigned identity; ca, `leaf_cert` and `leaf_key` are the files; `management_url` and
+/// `transform_job_id` go into `MIQ_AZURE_MANAGEMENT_URL` and `MIQ_TRANSFORM_JOB_ID`. What the vault
+/// keeps is gone when the program ends.
 #[derive(Parser)]
 #[command(
     version,
@@ -42,6 +45,23 @@ struct Arguments {
     /// Where the Key Vault listens; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     key_vault: SocketAddr,
+
+    /// A Python with the packages of dbt/requirements.txt, as the job's image has: with it, the
+    /// management API of a Container Apps job is served, too
+    #[arg(long, value_name = "PROGRAM", requires = "transform_url")]
+    python: Option<PathBuf>,
+
+    /// What the job's image runs
+    #[arg(long, value_name = "FILE", default_value = "dbt/container/run_build.py")]
+    entrypoint: PathBuf,
+
+    /// The URL of the transform role's database: the job's secret
+    #[arg(long, value_name = "URL", env = "MIQ_DATABASE_TRANSFORM_URL", hide_env_values = true)]
+    transform_url: Option<String>,
+
+    /// Where the management API listens; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    management: SocketAddr,
 }
 
 #[tokio::main]
@@ -64,11 +84,14 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot await SIGTERM")?;
     let folder = &arguments.folder;
     let authority = Authority::open_or_create(folder)?;
-    let (cert, key) = (folder.join("leaf.pem"), folder.join("leaf.key"));
-    write_leaf(&authority.issue_leaf()?, &cert, &key)?;
+    let (cert, key) = authority.issue_leaf()?.write_to(folder)?;
     let identity = IdentityEndpoint::listen(arguments.identity, &authority).await?;
     let vault = KeyVault::listen(arguments.key_vault, &authority).await?;
-    let line = serde_json::json!({
+    let jobs = match transform_job(&arguments)? {
+        Some(job) => Some(ContainerApps::listen(arguments.management, &authority, job).await?),
+        None => None,
+    };
+    let mut line = serde_json::json!({
         "identity_endpoint": identity.url(),
         "identity_header": identity.header(),
         "identity_client_id": USER_ASSIGNED_CLIENT_ID,
@@ -77,6 +100,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         "leaf_cert": cert,
         "leaf_key": key,
     });
+    if let Some(jobs) = &jobs {
+        line["management_url"] = serde_json::json!(jobs.management_url());
+        line["transform_job_id"] = serde_json::json!(jobs.job_id());
+    }
     let mut out = std::io::stdout();
     writeln!(out, "{line}").and_then(|()| out.flush()).context("cannot write to stdout")?;
     tokio::select! {
@@ -87,12 +114,21 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write_leaf(leaf: &Leaf, cert: &Path, key: &Path) -> anyhow::Result<()> {
-    let write = || {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        options.open(key)?.write_all(leaf.key_pem.as_bytes())?;
-        fs::write(cert, &leaf.cert_pem)
+/// The one of the Bicep's development deployment.
+fn transform_job(arguments: &Arguments) -> anyhow::Result<Option<TransformJob>> {
+    let (Some(python), Some(database_url)) = (&arguments.python, &arguments.transform_url) else {
+        return Ok(None);
     };
-    write().with_context(|| format!("cannot write {} and its key", cert.display()))
+    // The image runs in a folder of its own.
+    let absolute = |file: &Path| {
+        std::path::absolute(file).with_context(|| format!("cannot find {}", file.display()))
+    };
+    Ok(Some(TransformJob {
+        name: "miq-dev-dbt".to_owned(),
+        python: absolute(python)?,
+        entrypoint: absolute(&arguments.entrypoint)?,
+        database_url: database_url.clone(),
+        environment: Vec::new(),
+        replica_timeout: Duration::from_mins(25),
+    }))
 }
