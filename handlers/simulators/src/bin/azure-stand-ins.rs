@@ -15,22 +15,28 @@ use simulators::azure::{
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Stands in for what Azure gives to a function app: the identity endpoint, a Key Vault and, where
-/// it is told what to run, the management API of a Container Apps job.
-///
-/// Keeps a development certificate authority in the folder (ca.pem, ca.key) and writes a
-/// server's certificate beside it (leaf.pem, leaf.key), which Azurite can present: azurite
-/// --oauth basic --cert leaf.pem --key leaf.key. Clients trust all of them with
-/// `SSL_CERT_FILE=ca.pem`.
-///
-/// Once it listens it prints one line of JSON: `identity_endpoint` and `identity_header` go into
-/// `IDENTITY_ENDPOINT` and `IDENTITY_HEADER`; `identity_client_id` is the client id of the
-/// user-assigned identity; ca, `leaf_cert` and `leaf_key` are the files; `management_url` and
-/// `transform_job_id` go into `MIQ_AZURE_MANAGEMENT_URL` and `MIQ_TRANSFORM_JOB_ID`. What the vault
-/// keeps is gone when the program ends.
+// Without the back quotes that a comment would need, which a terminal would show.
+const ABOUT: &str = "\
+Stands in for what Azure gives to a function app: the identity endpoint, a Key Vault and, where it \
+is told what to run, the management API of a Container Apps job.
+
+Keeps a development certificate authority in the folder (ca.pem, ca.key) and writes a server's \
+certificate beside it (leaf.pem, leaf.key), which Azurite can present:
+  azurite --oauth basic --cert leaf.pem --key leaf.key
+Clients trust all of them with SSL_CERT_FILE=ca.pem, and then nothing else.
+
+Once it listens it prints one line of JSON:
+  identity_endpoint, identity_header   for IDENTITY_ENDPOINT and IDENTITY_HEADER
+  identity_client_id                   of the app's user-assigned identity
+  key_vault_url                        the vault; what it keeps is gone when the program ends
+  management_url, transform_job_id     for MIQ_AZURE_MANAGEMENT_URL and MIQ_TRANSFORM_JOB_ID
+  ca, leaf_cert, leaf_key              the files";
+
 #[derive(Parser)]
 #[command(
     version,
+    about = "Azure's services on this machine, for tests",
+    long_about = ABOUT,
     after_help = "Example:\n  azure-stand-ins --folder .miq/azure --identity 127.0.0.1:8901"
 )]
 struct Arguments {

@@ -2,6 +2,7 @@
 
 mod authority;
 mod clients;
+mod container_apps;
 mod gate;
 mod identity;
 mod key_vault;
@@ -21,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Site {
     authority: Authority,
     client: Client,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Site {
@@ -29,7 +30,7 @@ impl Site {
         let folder = tempfile::tempdir().expect("a folder");
         let authority = Authority::open_or_create(folder.path()).expect("an authority");
         let client = trusting(&authority).build().expect("a client");
-        Self { authority, client, _folder: folder }
+        Self { authority, client, folder }
     }
 }
 
