@@ -29,8 +29,9 @@ use workspace::Workspace;
 /// Every developer command of Marketing IQ.
 ///
 /// Each provisions what it needs by itself, from locks with hashes, into `.miq/` of the
-/// repository: a Python 3.10 to 3.13 and a C compiler are all that must be there. PostgreSQL is
-/// taken from this machine if it has one, and installed beside the rest if not.
+/// repository: a Python 3.10 to 3.13 and a C compiler are all that must be there. PostgreSQL,
+/// Node.js and Redis are taken from this machine if it has them, and installed beside the rest if
+/// not.
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",

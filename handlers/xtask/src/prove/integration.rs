@@ -39,7 +39,7 @@ pub(super) async fn prove(
     if let Some(cases) = cases {
         command.env("MIQ_CASES", cases.to_string());
     }
-    if let Some(seconds) = effort.seconds {
+    if let Some(seconds) = effort.seconds.or((id == "F3").then_some(60)) {
         command.env("MIQ_SECONDS", seconds.to_string());
     }
     let marker = format!("{}: ", id.to_ascii_lowercase());
