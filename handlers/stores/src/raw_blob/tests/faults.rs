@@ -82,7 +82,7 @@ async fn an_outage_ends_calls_soon_and_is_over_when_it_is_over() {
     let calls = async {
         reason(store.put_new("put", Bytes::new()).await);
         reason(write(&store, "written", &large()).await);
-        reason(read(&store, "kept").await);
+        reason(read(&store, "kept").await.map(drop));
         reason(store.list("").await.unwrap().try_collect::<Vec<_>>().await)
     };
     let reason = timeout(SHORT.whole * 5, calls).await.expect("each call is bounded");
@@ -142,7 +142,7 @@ async fn an_upload_that_cannot_be_finished_leaves_nothing() {
     stage.gate.order(Order::always(Fault::CutRequest).target("comp=blocklist"));
     reason(write(&store, "large", &large()).await);
     let direct = stage.direct();
-    let gone = read(&direct, "large").await;
+    let gone = read(&direct, "large").await.map(drop);
     assert!(matches!(gone, Err(StoreError::NotFound { .. })), "{gone:?}");
     let listed: Vec<_> = direct.list("").await.unwrap().try_collect().await.unwrap();
     assert_eq!(listed, [""; 0]);
@@ -162,7 +162,7 @@ async fn a_file_with_a_block_that_failed_cannot_be_finished() {
     stage.gate.pass();
     assert!(reason(writer.write(block).await).contains("given up"));
     assert!(reason(writer.finish().await).contains("given up"));
-    let gone = read(&stage.direct(), "large").await;
+    let gone = read(&stage.direct(), "large").await.map(drop);
     assert!(matches!(gone, Err(StoreError::NotFound { .. })), "{gone:?}");
 }
 
@@ -181,7 +181,7 @@ async fn a_download_that_keeps_breaking_off_is_an_error_never_a_short_file() {
     write(&stage.direct(), "large", &large()).await.unwrap();
     let store = stage.through_the_gate();
     stage.gate.order(Order::always(Fault::CutAnswer));
-    let reason = reason(read(&store, "large").await);
+    let reason = reason(read(&store, "large").await.map(drop));
     assert!(reason.contains("broke off"), "{reason}");
 }
 
