@@ -37,7 +37,9 @@ enum Command {
     /// Run as a custom handler of the Azure Functions host
     ///
     /// Binds 127.0.0.1 on `FUNCTIONS_CUSTOMHANDLER_PORT` before anything else, and stays up
-    /// whatever the settings say: each call fails with their faults until they are mended.
+    /// whatever the settings say: each call fails with their faults until they are mended. SIGTERM
+    /// or SIGINT lets running calls finish, a second one does not; it then exits with 200, which
+    /// the host takes for a wish to be restarted.
     Functions,
     /// Run everything on this machine: API, timers, queue workers
     ///

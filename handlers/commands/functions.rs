@@ -40,7 +40,7 @@ async fn serve() -> anyhow::Result<()> {
     let server = Server::bind(address, Surface::Both, slot);
     let server = server.await.with_context(|| format!("{address} cannot be bound"))?;
     let stop = CancellationToken::new();
-    let server = tokio::spawn(server.run(stop.clone().cancelled_owned()));
+    let mut server = tokio::spawn(server.run(stop.clone().cancelled_owned()));
     let wired = match read_settings() {
         Ok(settings) => wiring::Backends::choose(&settings),
         Err(error) => Err(error),
@@ -52,7 +52,13 @@ async fn serve() -> anyhow::Result<()> {
             setter.faulty(vec![format!("{error:#}")]);
         }
     }
-    signals.next().await;
+    tokio::select! {
+        () = signals.next() => {}
+        ended = &mut server => {
+            ended?;
+            anyhow::bail!("the listener ended by itself");
+        }
+    }
     tracing::info!("stopping: running calls may finish; a second signal ends them");
     stop.cancel();
     tokio::select! {

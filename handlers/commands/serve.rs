@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use http::{AppSlot, Server, Surface};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -30,13 +31,23 @@ pub(super) fn run() -> anyhow::Result<ExitCode> {
         tracing::info!(address = %public.address()?, "serving");
 
         let stop = CancellationToken::new();
-        let public = tokio::spawn(public.run(stop.clone().cancelled_owned()));
+        let mut public = tokio::spawn(public.run(stop.clone().cancelled_owned()));
         // The host's last calls still need their listener: it stops after the host has.
         let drained = CancellationToken::new();
-        let triggers = tokio::spawn(triggers.run(drained.clone().cancelled_owned()));
-        let host = tokio::spawn(host.run(stop.clone()));
+        let mut triggers = tokio::spawn(triggers.run(drained.clone().cancelled_owned()));
+        let mut host = tokio::spawn(host.run(stop.clone()));
 
-        signals.next().await;
+        // Half a service would look alive: whatever started us starts the whole again.
+        let ended = tokio::select! {
+            () = signals.next() => None,
+            ended = &mut public => Some(("the public listener", ended)),
+            ended = &mut triggers => Some(("the listener of the host's calls", ended)),
+            ended = &mut host => Some(("the host of timers and queues", ended)),
+        };
+        if let Some((part, ended)) = ended {
+            ended.context(part)?;
+            anyhow::bail!("{part} ended by itself");
+        }
         tracing::info!("stopping: running work may finish; a second signal ends it");
         stop.cancel();
         let finished = async {

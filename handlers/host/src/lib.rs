@@ -18,7 +18,7 @@ mod timers;
 use std::time::Duration;
 
 use domain::registry::{FUNCTIONS, Trigger};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub use config::{HostConfig, HostError, QueueSettings, TimerRetry};
@@ -67,6 +67,9 @@ impl Host {
 
     /// Runs until `stop`, then lets running calls end. What still runs after the time to drain
     /// is given up, and its messages come again.
+    ///
+    /// # Panics
+    /// If a timer or a queue's poller does.
     pub async fn run(self, stop: CancellationToken) {
         let stops = Stops { starting: stop.clone(), running: CancellationToken::new() };
         let mut parts = JoinSet::new();
@@ -76,12 +79,26 @@ impl Host {
         for poller in self.pollers {
             parts.spawn(poller.run(stops.clone()));
         }
-        stop.cancelled().await;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(ended) = parts.join_next() => pass_on_panic(ended),
+            }
+        }
         let drained = async { while parts.join_next().await.is_some() {} };
         if tokio::time::timeout(self.drain, drained).await.is_err() {
             tracing::warn!("calls that did not end in time are given up");
             stops.running.cancel();
             while parts.join_next().await.is_some() {}
         }
+    }
+}
+
+/// A host without one of its parts would look alive and leave that work undone.
+fn pass_on_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
     }
 }

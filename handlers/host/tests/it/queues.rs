@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ports::{Delivery, JobQueue, QueueConsumer};
+use async_trait::async_trait;
+use domain::ports::{Delivery, JobQueue, QueueConsumer, StoreError};
 use host::{Host, HostConfig, QueueSettings};
 use serde_json::Value;
 use stores::PostgresQueue;
@@ -342,4 +343,38 @@ async fn the_host_proves_itself_to_its_handler() {
     .await;
     running.send("work").await;
     assert_eq!(handler.called(1).await[0].headers["x-key"], "only the two of us know");
+}
+
+/// Queues whose driver has a bug.
+struct Broken;
+
+#[async_trait]
+impl QueueConsumer for Broken {
+    async fn receive(&self, _: &str, _: Duration) -> Result<Option<Delivery>, StoreError> {
+        panic!("a bug")
+    }
+
+    async fn extend(&self, _: &mut Delivery, _: Duration) -> Result<(), StoreError> {
+        panic!("a bug")
+    }
+
+    async fn complete(&self, _: &Delivery) -> Result<(), StoreError> {
+        panic!("a bug")
+    }
+
+    async fn release(&self, _: &Delivery, _: Duration) -> Result<(), StoreError> {
+        panic!("a bug")
+    }
+
+    async fn poison(&self, _: &Delivery) -> Result<(), StoreError> {
+        panic!("a bug")
+    }
+}
+
+#[tokio::test]
+async fn a_host_does_not_live_on_without_one_of_its_parts() {
+    let config = HostConfig::new("http://127.0.0.1:1/".parse().unwrap(), Arc::new(Broken));
+    let host = tokio::spawn(Host::new(&config).unwrap().run(CancellationToken::new()));
+    let ended = tokio::time::timeout(crate::DEADLINE, host).await.expect("it ends");
+    assert!(ended.unwrap_err().is_panic());
 }
