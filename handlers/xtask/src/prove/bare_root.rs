@@ -43,19 +43,24 @@ pub(super) struct BareRoot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Isolation {
     /// As root.
-    Chroot,
+    Root,
     /// As the root of a user namespace of its own.
-    Unshare,
+    UserNamespace,
     Bubblewrap,
+}
+
+/// An error where the package cannot run at all.
+pub(super) fn check_platform() -> anyhow::Result<()> {
+    if cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) {
+        return Ok(());
+    }
+    bail!("the package runs on Linux on 64-bit x86 alone: prove it there, where glibc is")
 }
 
 impl BareRoot {
     /// Makes the folder anew, with this machine's glibc, the authorities that processes in it
     /// trust, and an empty folder for the app.
     pub(super) fn make(folder: PathBuf, authorities: &Path) -> anyhow::Result<Self> {
-        if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-            bail!("the package runs on Linux on 64-bit x86 alone: prove it there");
-        }
         if folder.exists() {
             fs::remove_dir_all(&folder)
                 .with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -80,7 +85,7 @@ impl BareRoot {
             copy(&target, &folder.join(loader))?;
         }
         copy(authorities, &folder.join(AUTHORITIES))?;
-        Ok(Self { folder, isolation: Isolation::Chroot })
+        Ok(Self { folder, isolation: Isolation::Root })
     }
 
     /// Where the app's files go.
@@ -91,7 +96,7 @@ impl BareRoot {
     /// Finds a way in which this user may start `program`, a path inside.
     pub(super) fn choose_isolation(mut self, program: &str) -> anyhow::Result<Self> {
         let mut refused = String::new();
-        for isolation in [Isolation::Chroot, Isolation::Unshare, Isolation::Bubblewrap] {
+        for isolation in [Isolation::Root, Isolation::UserNamespace, Isolation::Bubblewrap] {
             self.isolation = isolation;
             let Ok(mut command) = self.command(program) else { continue };
             command.arg("--version").env_clear().stdin(Stdio::null());
@@ -113,23 +118,19 @@ impl BareRoot {
         let found = |name: &str| {
             on_path(name).into_iter().next().with_context(|| format!("there is no {name}"))
         };
-        let mut command = match self.isolation {
-            Isolation::Chroot => Command::new(found("chroot")?),
-            Isolation::Unshare => {
-                let mut command = Command::new(found("unshare")?);
-                command.arg("--map-root-user").arg(found("chroot")?);
-                command
+        let mut command = if self.isolation == Isolation::Bubblewrap {
+            let mut command = Command::new(found("bwrap")?);
+            command.args(["--unshare-user", "--die-with-parent", "--bind"]);
+            command.arg(&self.folder).arg("/");
+            command
+        } else {
+            let mut command = Command::new(found("unshare")?);
+            if self.isolation == Isolation::UserNamespace {
+                command.arg("--map-root-user");
             }
-            Isolation::Bubblewrap => {
-                let mut command = Command::new(found("bwrap")?);
-                command.args(["--unshare-user", "--die-with-parent", "--bind"]);
-                command
-            }
+            command.arg("--root").arg(&self.folder);
+            command
         };
-        command.arg(&self.folder);
-        if self.isolation == Isolation::Bubblewrap {
-            command.arg("/");
-        }
         command.arg(program);
         Ok(command)
     }

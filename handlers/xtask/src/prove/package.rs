@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::bare_root::{APP, BareRoot};
+use super::bare_root::{APP, BareRoot, check_platform};
 use super::door::Door;
 use super::startup::{FLOOR, first_answer, milliseconds};
 use super::{Effort, Figure};
@@ -36,6 +36,7 @@ const BOUND: Duration = Duration::from_secs(30);
 const RECOVERY: Duration = Duration::from_secs(5);
 
 pub(super) async fn prove(workspace: &Workspace, effort: Effort) -> anyhow::Result<Figure> {
+    check_platform()?;
     let package = Package::make(workspace, Libc::Gnu, "package").await?;
     let executables = build(workspace, Profile::Dev, &["simulators"]).await?;
     let services = Services::start(workspace, &pick(&executables, STAND_INS)?).await?;
