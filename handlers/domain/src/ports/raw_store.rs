@@ -9,7 +9,8 @@ use super::StoreError;
 #[async_trait]
 pub trait RawStore: Send + Sync {
     /// Begins a file. It does not exist for readers until [`RawWriter::finish`]; finishing
-    /// replaces a file of the same path.
+    /// replaces a file of the same path. Of two writers of one path at the same time, the later
+    /// one may be refused when it finishes; the files never mix.
     async fn create(&self, path: &str) -> Result<Box<dyn RawWriter>, StoreError>;
 
     /// Writes a whole file, or answers [`StoreError::AlreadyExists`] and changes nothing.

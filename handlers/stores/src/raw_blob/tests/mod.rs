@@ -7,10 +7,11 @@ mod stage;
 use bytes::Bytes;
 use domain::ports::{RawStore, StoreError};
 use futures_util::TryStreamExt;
+use simulators::azure::USER_ASSIGNED_CLIENT_ID;
 
 use super::BlobRawStore;
-use crate::azure::Patience;
 use crate::azure::testing::{identity, provided_url, reason};
+use crate::azure::{AzureIdentity, Patience};
 use stage::{Stage, read, write};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -35,6 +36,22 @@ async fn a_missing_container_is_named() {
         assert!(reason.contains("the container nobody-made-it"), "{reason}");
         assert!(reason.contains("deploy infra-bicep"), "{reason}");
     }
+}
+
+#[tokio::test]
+async fn an_identity_that_the_app_does_not_have_is_told_from_a_missing_role() {
+    let service = provided_url("MIQ_TEST_BLOB_URL");
+    let put_as = async |client_id| {
+        let identity = AzureIdentity::managed(Some(client_id)).unwrap();
+        let store = BlobRawStore::new(&identity, &service, "nobody-made-it").unwrap();
+        reason(store.put_new("a", Bytes::new()).await)
+    };
+    let reason = put_as("00000000-0000-0000-0000-000000000000").await;
+    assert!(reason.contains("there is no token for the container nobody-made-it"), "{reason}");
+    assert!(reason.contains("assign the managed identity to this app"), "{reason}");
+    // With a token, it comes as far as the container.
+    let reason = put_as(USER_ASSIGNED_CLIENT_ID).await;
+    assert!(reason.contains("does not exist"), "{reason}");
 }
 
 #[tokio::test]
