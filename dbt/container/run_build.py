@@ -147,7 +147,8 @@ def build(database: dict, work: Path) -> tuple[int | None, bytes]:
         tail = (tail + printed)[-TAIL:]
     exit_code = dbt.wait()
     signal.alarm(0)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Without a handler the first process of a container ignores it.
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(STOPPED))
     if stopped:
         return None, tail
     # A signal's number is negative here; shells add it to 128.

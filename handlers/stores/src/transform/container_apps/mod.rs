@@ -26,7 +26,7 @@ use url::Url;
 use self::job_id::JobId;
 use self::management::Management;
 use self::trouble::{Again, Trouble};
-use self::wire::{Execution, State, Template};
+use self::wire::{State, Template};
 use crate::azure::{AzureIdentity, endpoint};
 
 /// How long a call that prepares or ends a build is repeated.
@@ -38,6 +38,9 @@ const STOPPING: Duration = Duration::from_mins(2);
 
 /// Between two looks at an execution, at first and in the long run.
 const LOOKS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
+
+/// Told to nobody but the log.
+const ABANDONED: &str = "nobody waits for the build any more";
 
 /// Which job, and where.
 #[derive(Clone, Debug)]
@@ -110,11 +113,10 @@ impl ContainerAppsJob {
         dropped: CancellationToken,
     ) -> Result<BuildReport, StoreError> {
         let deadline = Instant::now() + self.timeout;
-        let prepared = tokio::select! {
+        let mut template = tokio::select! {
             prepared = self.prepare() => prepared.map_err(not_run)?,
-            () = dropped.cancelled() => return Err(not_run("nobody waits for it")),
+            () = dropped.cancelled() => return Err(not_run(ABANDONED)),
         };
-        let mut template = prepared;
         template.set("MIQ_DBT_PUBLISHED_CHANGE", &published_change.to_string());
         template.set("MIQ_DBT_THROUGH_CHANGE", &through_change.to_string());
         let execution = self.start(&template).await.map_err(not_run)?;
@@ -131,15 +133,15 @@ impl ContainerAppsJob {
                 self.stop(&execution).await;
                 Err(not_run(format!(
                     "the execution {execution} did not end within {:?} and was stopped. If it never \
-                     began, the table ContainerAppSystemLogs of the Log Analytics workspace says \
-                     why: an image that cannot be pulled, for one. {}",
+                     began, ContainerAppSystemLogs in the Log Analytics workspace says why: an image \
+                     that cannot be pulled, for one. {}",
                     self.timeout,
                     self.log_hint(&execution, &template),
                 )))
             }
             Ok(Over::Dropped) => {
                 self.stop(&execution).await;
-                Err(not_run("nobody waits for it"))
+                Err(not_run(ABANDONED))
             }
             Err(trouble) => {
                 self.stop(&execution).await;
@@ -159,12 +161,15 @@ impl ContainerAppsJob {
         let until = Instant::now() + PATIENCE;
         let executions = self.management.executions(until).await?;
         let running = executions.iter().filter(|execution| execution.state() == State::Running);
-        for Execution { name, .. } in running {
-            tracing::warn!(execution = name, "an execution that nobody waits for is stopped");
-            self.management.stop(name, until).await?;
-            tokio::time::timeout(STOPPING, self.ended(name)).await.map_err(|_| {
+        let running: Vec<&str> = running.map(|execution| &*execution.name).collect();
+        for execution in &running {
+            tracing::warn!(execution, "an execution that nobody waits for is stopped");
+            self.management.stop(execution, until).await?;
+        }
+        for execution in running {
+            tokio::time::timeout(STOPPING, self.ended(execution)).await.map_err(|_| {
                 Trouble::never(format!(
-                    "the execution {name} of an earlier build was stopped, and still runs"
+                    "the execution {execution} of an earlier build was stopped, and still runs"
                 ))
             })??;
         }
@@ -235,12 +240,15 @@ impl ContainerAppsJob {
         }
     }
 
+    /// Container Apps keeps no log itself.
     fn log_hint(&self, execution: &str, template: &Template) -> String {
         let JobId { resource_group, name, .. } = &self.management.job;
         let container = template.containers.first().map_or("dbt", |container| &container.name);
         format!(
-            "Its log: az containerapp job logs show --resource-group {resource_group} --name {name} \
-             --execution {execution} --container {container}"
+            "Its log is in the Log Analytics workspace: ContainerAppConsoleLogs | where \
+             ContainerGroupName startswith '{execution}'; or, for a while: az containerapp job logs \
+             show --resource-group {resource_group} --name {name} --execution {execution} \
+             --container {container}"
         )
     }
 }
