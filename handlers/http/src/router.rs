@@ -88,7 +88,8 @@ impl Router {
         );
         let started = Instant::now();
         async {
-            let answered = self.run(routed, params, head, body).await;
+            let work = AssertUnwindSafe(self.run(routed, params, head, body)).catch_unwind();
+            let answered = work.await.unwrap_or_else(|_| Err(Problem::internal("a panic")));
             let reply = answered.unwrap_or_else(Problem::into_reply);
             tracing::debug!(
                 status = reply.status(),
@@ -117,12 +118,10 @@ impl Router {
         if !routed.takes_query {
             Params::of(&request, &[])?;
         }
-        let work = AssertUnwindSafe((routed.endpoint.handle)(app, request)).catch_unwind();
-        match tokio::time::timeout(REQUEST_DEADLINE, work).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(Problem::internal("the endpoint panicked")),
-            Err(_) => Err(Problem::unavailable("the answer took too long", "request deadline")),
-        }
+        let work = (routed.endpoint.handle)(app, request);
+        tokio::time::timeout(REQUEST_DEADLINE, work).await.unwrap_or_else(|_| {
+            Err(Problem::unavailable("the answer took too long", "request deadline"))
+        })
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const INVOCATION_ID: &str = "83a33220-a921-460a-bec0-b3f043dcf1ff";
 pub(crate) const TRACE_ID: &str = "bb2bd5ee1f5a4c0c9d8e7f6a5b4c3d2e";
 
-/// `marketing-iq functions`, as the host starts it.
+/// `marketing-iq functions`, as the host starts it; or `serve`, which is handler and host.
 pub(crate) struct Handler {
     pub(crate) child: Child,
     pub(crate) port: u16,
@@ -95,8 +95,18 @@ impl Handler {
     /// Started, and listening.
     pub(crate) fn start(environment: &[(String, String)]) -> Self {
         let port = free_port();
-        let mut command = Self::command(environment);
-        let command = command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string());
+        let mut command = Self::command("functions", environment);
+        Self::listening(command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string()), port)
+    }
+
+    /// `marketing-iq serve`, listening.
+    pub(crate) fn serve(environment: &[(String, String)]) -> Self {
+        let listen = environment.iter().find(|(name, _)| name == "MIQ_LISTEN");
+        let address: SocketAddr = listen.expect("where it listens").1.parse().expect("an address");
+        Self::listening(&mut Self::command("serve", environment), address.port())
+    }
+
+    fn listening(command: &mut Command, port: u16) -> Self {
         let mut child = command.spawn().expect("the binary starts");
         let stdout = Stream::read(child.stdout.take().expect("its stdout"));
         let stderr = Stream::read(child.stderr.take().expect("its stderr"));
@@ -105,11 +115,11 @@ impl Handler {
         handler
     }
 
-    /// The bare command, without a port.
-    pub(crate) fn command(environment: &[(String, String)]) -> Command {
+    /// A command with nothing but this environment.
+    pub(crate) fn command(name: &str, environment: &[(String, String)]) -> Command {
         let mut command = Command::new(binary());
         command
-            .arg("functions")
+            .arg(name)
             .env_clear()
             .envs(environment.iter().cloned())
             .stdin(Stdio::null())

@@ -50,7 +50,10 @@ async fn a_handler_whose_backends_are_away_is_ready_and_fails_each_call_by_itsel
     assert_eq!(handler.exchange(READY).status, 200);
     let (code, answer) = handler.timer("ExtractMetaAds", &Value::Null, false);
     assert_eq!(code, 500, "{answer}");
-    assert!(answer["Error"].as_str().is_some_and(|error| error.contains("not available")), "{answer}");
+    assert!(
+        answer["Error"].as_str().is_some_and(|error| error.contains("not available")),
+        "{answer}"
+    );
     assert_eq!(handler.exchange(READY).status, 200, "it lives on");
     let (log, stderr) = handler.killed();
     let failed = log.iter().find(|line| line["message"] == "function failed").expect("a line");
@@ -61,7 +64,7 @@ async fn a_handler_whose_backends_are_away_is_ready_and_fails_each_call_by_itsel
 
 /// How `functions` ends that cannot even begin.
 fn refused(port: Option<&str>) -> (i32, String) {
-    let mut command = Handler::command(&[]);
+    let mut command = Handler::command("functions", &[]);
     if let Some(port) = port {
         command.env("FUNCTIONS_CUSTOMHANDLER_PORT", port);
     }
@@ -158,6 +161,38 @@ async fn until_waiting(world: &World) {
         assert!(Instant::now() < deadline, "the call never reached the database");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_embedded_host_fires_its_timers_remembers_them_and_ends_when_asked_to() {
+    let mut world = World::start().await;
+    world.kill();
+    let environment = with(&world.environment(), "MIQ_LOG_FORMAT", "json");
+    let environment = with(&environment, "MIQ_SCHEDULE_META_ADS", "* * * * * *");
+    let service = Handler::serve(&environment);
+    let remembered = world.data().join("data/timers/ExtractMetaAds");
+    service.until("the timer has fired", || remembered.exists());
+    service.signal("TERM");
+    let (status, log, stderr) = service.ended();
+    assert_eq!(status.code(), Some(0), "a service that was asked to stop has not failed");
+    // The handler takes calls from its own host alone, which has proved itself.
+    let fired = log.iter().find(|line| line["message"] == "function succeeded").expect("a line");
+    assert_eq!(fired["function"], "ExtractMetaAds");
+    assert_eq!(stderr, [""; 0]);
+}
+
+#[test]
+fn host_json_starts_this_command_and_passes_on_what_it_is_written_for() {
+    let host: Value = serde_json::from_str(include_str!("../../../host.json")).expect("JSON");
+    assert_eq!(host["version"], "2.0");
+    let handler = &host["customHandler"];
+    assert_eq!(handler["description"]["defaultExecutablePath"], "marketing-iq");
+    assert_eq!(handler["description"]["arguments"], json!(["functions"]));
+    assert_eq!(handler["enableProxyingHttpRequest"], true);
+    // A port of our own would make restarts wait for each other; routes here would be a second
+    // source of functions, which the host refuses beside the function.json files.
+    assert_eq!((handler.get("port"), handler.get("http")), (None, None));
+    assert_eq!(host["extensions"]["http"]["routePrefix"], "");
 }
 
 #[tokio::test(flavor = "multi_thread")]
