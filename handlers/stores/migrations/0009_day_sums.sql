@@ -72,3 +72,6 @@ begin
     end loop;
 end
 $$;
+
+-- Nothing asks for these as JSON any more.
+drop function serving.web_figures(numeric, numeric, numeric, numeric);

@@ -1,8 +1,9 @@
+-- Rows as records: making JSON of them costs PostgreSQL more than finding and adding them.
 with ads as (
     select min(date) as first, max(date) as last, platform, currency_code,
-        serving.ad_figures(
-            sum(impressions), sum(clicks), sum(cost), sum(conversions), sum(conversion_value)
-        ) as figures
+        sum(impressions)::bigint as impressions, sum(clicks)::bigint as clicks,
+        trim_scale(sum(cost))::text as cost, trim_scale(sum(conversions))::text as conversions,
+        trim_scale(sum(conversion_value))::text as conversion_value
     from serving.ad_days
     where tenant_id = $1 and date between $2 and $3
         and ($4::text [] is null or platform = any($4))
@@ -13,9 +14,9 @@ with ads as (
 ),
 web as (
     select min(date) as first, max(date) as last, platform, currency_code,
-        serving.web_figures(
-            sum(sessions), sum(engaged_sessions), sum(key_events), sum(revenue)
-        ) as figures
+        sum(sessions)::bigint as sessions, sum(engaged_sessions)::bigint as engaged_sessions,
+        trim_scale(sum(key_events))::text as key_events,
+        trim_scale(sum(revenue))::text as revenue
     from serving.web_days
     where tenant_id = $1 and date between $2 and $3
         and ($4::text [] is null or platform = any($4))
@@ -38,6 +39,6 @@ quality as (
 select
     (select version from serving.data_version) as "data_version!",
     (select fresh_at from serving.tenant_freshness where tenant_id = $1) as fresh_at,
-    (select coalesce(json_agg(ads), '[]') from ads) as "ads!: Json<Vec<PlatformSums<AdSums>>>",
-    (select coalesce(json_agg(web), '[]') from web) as "web!: Json<Vec<PlatformSums<WebSums>>>",
+    (select array_agg(ads) from ads) as "ads: Vec<AdRecord>",
+    (select array_agg(web) from web) as "web: Vec<WebRecord>",
     (select coalesce(json_agg(quality), '[]') from quality) as "quality!: Json<Vec<QualitySums>>"

@@ -7,6 +7,7 @@ mod campaigns;
 mod metrics;
 mod overview;
 mod performance;
+mod records;
 mod rows;
 #[cfg(test)]
 mod tests;

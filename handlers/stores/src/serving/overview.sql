@@ -7,10 +7,9 @@ with ad_days as (
 ads as (
     select case when grouping(date) = 0 then date end as date,
         platform, currency_code, current,
-        serving.ad_figures(
-            sum(impressions), sum(clicks), sum(cost), sum(conversions),
-            sum(conversion_value)
-        ) as figures
+        sum(impressions)::bigint as impressions, sum(clicks)::bigint as clicks,
+        trim_scale(sum(cost))::text as cost, trim_scale(sum(conversions))::text as conversions,
+        trim_scale(sum(conversion_value))::text as conversion_value
     from ad_days
     group by grouping sets (
         (date, platform, currency_code, current),
@@ -28,9 +27,9 @@ web_days as (
 web as (
     select case when grouping(date) = 0 then date end as date,
         platform, currency_code, current,
-        serving.web_figures(
-            sum(sessions), sum(engaged_sessions), sum(key_events), sum(revenue)
-        ) as figures
+        sum(sessions)::bigint as sessions, sum(engaged_sessions)::bigint as engaged_sessions,
+        trim_scale(sum(key_events))::text as key_events,
+        trim_scale(sum(revenue))::text as revenue
     from web_days
     group by grouping sets (
         (date, platform, currency_code, current),
@@ -81,7 +80,7 @@ quality as (
 select
     (select version from serving.data_version) as "data_version!",
     (select fresh_at from serving.tenant_freshness where tenant_id = $1) as fresh_at,
-    (select coalesce(json_agg(ads), '[]') from ads) as "ads!: Json<Vec<PeriodSums<AdSums>>>",
-    (select coalesce(json_agg(web), '[]') from web) as "web!: Json<Vec<PeriodSums<WebSums>>>",
+    (select array_agg(ads) from ads) as "ads: Vec<AdRecord>",
+    (select array_agg(web) from web) as "web: Vec<WebRecord>",
     (select coalesce(json_agg(top), '[]') from top) as "top!: Json<Vec<CampaignSums>>",
     (select coalesce(json_agg(quality), '[]') from quality) as "quality!: Json<Vec<QualitySums>>"

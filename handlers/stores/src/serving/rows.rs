@@ -1,13 +1,10 @@
-//! Rows as the queries of this module hand them over: JSON with exact decimals as text.
+//! Rows that the queries of this module hand over as JSON, with exact decimals as text.
+
+use std::str::FromStr;
 
 use chrono::NaiveDate;
-use domain::ports::{
-    Campaign, CampaignRow, DayRow, InCurrency, PlatformQuality, PlatformRow, StoreError,
-};
-use domain::{
-    AdFigures, CampaignKey, CurrencyCode, DateRange, InvalidCampaignKey, Platform, Quality,
-    WebFigures,
-};
+use domain::ports::{Campaign, CampaignRow, DayRow, InCurrency, PlatformQuality, StoreError};
+use domain::{AdFigures, CampaignKey, CurrencyCode, InvalidCampaignKey, Platform, Quality};
 use rust_decimal::Decimal;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -22,23 +19,21 @@ pub(super) struct AdSums {
     conversion_value: Option<Exact>,
 }
 
-/// What `serving.web_figures` builds.
-#[derive(Debug, Deserialize)]
-pub(super) struct WebSums {
-    sessions: i64,
-    engaged_sessions: i64,
-    key_events: Exact,
-    revenue: Exact,
-}
-
 /// A decimal that is refused rather than rounded when it has too many digits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Exact(pub(super) Decimal);
 
+impl FromStr for Exact {
+    type Err = rust_decimal::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Decimal::from_str_exact(text).map(Self)
+    }
+}
+
 impl<'de> Deserialize<'de> for Exact {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <&str>::deserialize(deserializer)?;
-        Decimal::from_str_exact(text).map(Self).map_err(D::Error::custom)
+        <&str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
@@ -52,47 +47,6 @@ impl From<AdSums> for AdFigures {
             conversion_value: sums.conversion_value.map(|value| value.0),
         }
     }
-}
-
-impl From<WebSums> for WebFigures {
-    fn from(sums: WebSums) -> Self {
-        Self {
-            sessions: sums.sessions,
-            engaged_sessions: sums.engaged_sessions,
-            key_events: sums.key_events.0,
-            revenue: sums.revenue.0,
-        }
-    }
-}
-
-/// Sums of one platform, or of all where it is left out.
-#[derive(Debug, Deserialize)]
-pub(super) struct PlatformSums<S> {
-    first: NaiveDate,
-    last: NaiveDate,
-    platform: Option<Platform>,
-    currency_code: CurrencyCode,
-    figures: S,
-}
-
-pub(super) type RowsAndTotals<F> = (Vec<PlatformRow<F>>, Vec<InCurrency<F>>);
-
-/// Parts the rows of platforms from the totals.
-pub(super) fn rows_and_totals<S, F: From<S>>(
-    sums: Vec<PlatformSums<S>>,
-) -> Result<RowsAndTotals<F>, StoreError> {
-    let (mut rows, mut totals) = (Vec::with_capacity(sums.len()), Vec::new());
-    for sum in sums {
-        let (currency, figures) = (sum.currency_code, sum.figures.into());
-        match sum.platform {
-            Some(platform) => {
-                let days = DateRange::new(sum.first, sum.last).map_err(corrupt)?;
-                rows.push(PlatformRow { days, platform, currency, figures });
-            }
-            None => totals.push(InCurrency { currency, figures }),
-        }
-    }
-    Ok((rows, totals))
 }
 
 #[derive(Debug, Deserialize)]
