@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A file below `infra-bicep`.
-pub(crate) fn file(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("infra-bicep").join(name);
+/// A file of the repository.
+pub(crate) fn text_of(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The app settings of the function app: names, and the expressions of their values. Those that a
 /// parameter switches on are among them.
 pub(crate) fn app_settings() -> BTreeMap<String, String> {
-    let app = file("modules/function-app.bicep");
+    let app = text_of("infra-bicep/modules/function-app.bicep");
     let mut settings = BTreeMap::new();
     let mut inside = false;
     for line in app.lines() {

@@ -5,6 +5,7 @@ mod azure;
 mod bad_input;
 mod bicep;
 mod cloud;
+mod deploy_guide;
 mod deployed_settings;
 mod exactly_once;
 mod failed_build;
