@@ -146,3 +146,24 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     };
     copy().with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
 }
+
+#[cfg(all(test, target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_root_has_a_loader_and_authorities_and_no_shell() {
+        let parent = tempfile::tempdir().unwrap();
+        let authorities = parent.path().join("bundle.pem");
+        fs::write(&authorities, "-----BEGIN CERTIFICATE-----").unwrap();
+        let folder = parent.path().join("root");
+        let root = BareRoot::make(folder.clone(), &authorities).unwrap();
+        assert!(folder.join("lib64/ld-linux-x86-64.so.2").is_file());
+        assert!(folder.join(AUTHORITIES).is_file());
+        assert!(root.app().is_dir());
+        let Err(refused) = root.choose_isolation("/bin/sh") else {
+            panic!("a shell was found in the bare root");
+        };
+        assert!(refused.to_string().contains("user namespaces"), "{refused}");
+    }
+}

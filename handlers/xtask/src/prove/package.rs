@@ -215,3 +215,22 @@ async fn recovers(api: &Api, handler: &mut Owned, opened: Instant) -> anyhow::Re
     api.post("/auth/signup", None, &person).await?.expect(201)?;
     Ok(recovery)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_servers_on_this_machine_get_a_door() {
+        assert_eq!(port_of("https://127.0.0.1:41229/devstoreaccount1/"), Some(41_229));
+        assert_eq!(port_of("postgres://miq_app:secret@127.0.0.1:5432/marketing_iq"), Some(5_432));
+        assert_eq!(port_of("blob"), None);
+    }
+
+    #[test]
+    fn the_signing_key_has_the_length_of_an_ed25519_key() {
+        let key = STANDARD.decode(token_key()).unwrap();
+        // The outer sequence names the length of what follows it.
+        assert_eq!((key.len(), usize::from(key[1])), (48, 46));
+    }
+}

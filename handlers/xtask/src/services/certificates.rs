@@ -25,3 +25,19 @@ pub(super) fn bundle(ours: &Path, to: &Path) -> anyhow::Result<()> {
     bundle.extend(fs::read(ours).with_context(|| format!("cannot read {}", ours.display()))?);
     fs::write(to, bundle).with_context(|| format!("cannot write {}", to.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_authority_follows_the_systems() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, to) = (folder.path().join("ca.pem"), folder.path().join("bundle.pem"));
+        fs::write(&ours, "-----BEGIN CERTIFICATE-----\nours\n").unwrap();
+        bundle(&ours, &to).unwrap();
+        let bundle = fs::read_to_string(to).unwrap();
+        let systems = bundle.strip_suffix("-----BEGIN CERTIFICATE-----\nours\n").unwrap();
+        assert!(systems.is_empty() || systems.ends_with('\n'));
+    }
+}
