@@ -9,16 +9,15 @@ mod refusals;
 mod tests;
 mod vault;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::ports::{Secrets, StoreError};
+use domain::ports::{BoxError, Secrets, StoreError};
 use moka::future::Cache;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use self::vault::{Deleted, Stored, Vault};
+use self::vault::{Deleted, Stored, Vault, WHAT};
 use crate::azure::AzureIdentity;
 use crate::secret_name::check;
 
@@ -100,20 +99,13 @@ impl Secrets for KeyVaultSecrets {
         check(name)?;
         let asked = self.recent.try_get_with_by_ref(name, async {
             match self.vault.get(name).await {
-                Ok(Some(value)) => Ok(value),
-                Ok(None) => Err(None),
+                Ok(value) => value.ok_or(None),
                 Err(error) => Err(Some(error)),
             }
         });
         match asked.await {
             Ok(value) => Ok(Some(value)),
-            Err(missing) => match Arc::try_unwrap(missing) {
-                Ok(None) => Ok(None),
-                Ok(Some(error)) => Err(error),
-                // Others waited for the same answer and hold the error too: asked for oneself.
-                Err(shared) if shared.is_none() => Ok(None),
-                Err(_) => self.vault.get(name).await,
-            },
+            Err(why) => why.as_ref().as_ref().map_or(Ok(None), |error| Err(again(error))),
         }
     }
 
@@ -145,6 +137,18 @@ impl Secrets for KeyVaultSecrets {
         let removed = self.remove(name).await;
         self.recent.invalidate(name).await;
         removed
+    }
+}
+
+/// The same error for one more of those who waited for the same answer.
+fn again(error: &StoreError) -> StoreError {
+    let copy = |source: &BoxError| source.to_string().into();
+    match error {
+        StoreError::Corrupt { what, source } => StoreError::Corrupt { what, source: copy(source) },
+        StoreError::Unavailable { source, .. } => {
+            StoreError::Unavailable { what: WHAT, source: copy(source) }
+        }
+        other => StoreError::Unavailable { what: WHAT, source: other.to_string().into() },
     }
 }
 

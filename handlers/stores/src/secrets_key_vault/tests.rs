@@ -173,6 +173,15 @@ async fn many_who_ask_at_once_ask_the_vault_once() {
         assert_eq!(text(got).as_deref(), Some("value"));
     }
     assert_eq!(world.calls("GET", "secrets/a"), before + 1);
+    for missing in join_all((0..20).map(|_| other.get_recent("b"))).await {
+        assert_eq!(text(missing), None);
+    }
+    assert_eq!(world.calls("GET", "secrets/b"), 1);
+    world.vault.forbid();
+    for refused in join_all((0..20).map(|_| other.get_recent("c"))).await {
+        assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
+    }
+    assert_eq!(world.calls("GET", "secrets/c"), 1);
 }
 
 #[tokio::test]

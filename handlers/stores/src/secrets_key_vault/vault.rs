@@ -11,7 +11,7 @@ use super::refusals::{Busy, busy, is_disabled, is_missing, lets_nobody_in};
 use crate::azure::{AzureIdentity, Resource, answered, endpoint};
 
 /// What people call it.
-const WHAT: &str = "the secret store";
+pub(super) const WHAT: &str = "the secret store";
 
 const ROLE: &str = "Key Vault Secrets Officer";
 
