@@ -63,6 +63,7 @@ struct Orders {
     forbidden: bool,
     unavailable: u32,
     image_missing: bool,
+    unseen: u32,
     start_answer: StartAnswer,
     /// Calls that were let in, as `POST start`.
     calls: Vec<String>,
@@ -156,6 +157,12 @@ impl ContainerApps {
     /// Whether the image cannot be pulled: executions are accepted and never begin.
     pub fn image_missing(&self, missing: bool) {
         self.platform.orders().image_missing = missing;
+    }
+
+    /// Does not find an execution the next `times` that it is asked for: what was started a moment
+    /// ago is not known everywhere yet.
+    pub fn overlook_executions(&self, times: u32) {
+        self.platform.orders().unseen = times;
     }
 
     /// Does what the next start asks, and cuts the connection in the place of an answer.

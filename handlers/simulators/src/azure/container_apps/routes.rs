@@ -40,10 +40,7 @@ pub(super) fn answer(platform: &Platform, call: &Call) -> Answer {
         ["start"] => start(platform, call),
         ["executions"] => list(platform, call),
         ["executions", name, ..] if is(Method::POST) => stop(platform, name),
-        ["executions", name, ..] => match platform.executions.get(&platform.job, name) {
-            Some(execution) => Answer::ok(&execution),
-            None => execution_not_found(name),
-        },
+        ["executions", name, ..] => execution(platform, name),
         [_, name] => Answer::ok(&started(platform, name)),
         _ => resource_not_found(&format!("/{}", call.path)),
     }
@@ -115,6 +112,18 @@ fn list(platform: &Platform, call: &Call) -> Answer {
         body["nextLink"] = json!(link);
     }
     Answer::ok(&body)
+}
+
+fn execution(platform: &Platform, name: &str) -> Answer {
+    let mut orders = platform.orders();
+    if orders.unseen > 0 {
+        orders.unseen -= 1;
+        return execution_not_found(name);
+    }
+    match platform.executions.get(&platform.job, name) {
+        Some(execution) => Answer::ok(&execution),
+        None => execution_not_found(name),
+    }
 }
 
 fn stop(platform: &Platform, name: &str) -> Answer {

@@ -7,7 +7,7 @@ use azure_core::http::headers::{CONTENT_TYPE, HeaderName};
 use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
 use azure_core::http::{
     ClientOptions, Context, Method, Pipeline, PipelineSendOptions, RawResponse, Request,
-    RetryOptions, StatusCode,
+    RetryOptions,
 };
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -119,7 +119,7 @@ impl Management {
         let stopped =
             persist(until, || self.call("stop an execution of", Method::Post, url.clone(), None));
         match stopped.await {
-            Err(trouble) if trouble.status != Some(StatusCode::NotFound) => Err(trouble),
+            Err(trouble) if !trouble.is_not_found() => Err(trouble),
             _ => Ok(()),
         }
     }

@@ -193,12 +193,15 @@ impl ContainerAppsJob {
 
     /// Waits for an execution's end, however long Azure does not answer meanwhile.
     async fn ended(&self, execution: &str) -> Result<State, Trouble> {
+        let appeared_by = Instant::now() + PATIENCE;
         let mut pause = LOOKS.0;
         loop {
             tokio::time::sleep(pause).await;
             pause = (pause + LOOKS.0 / 4).min(LOOKS.1);
             match self.management.execution(execution).await.map(|execution| execution.state()) {
                 Ok(State::Running) => {}
+                // What was started a moment ago may not be known everywhere.
+                Err(trouble) if trouble.is_not_found() && Instant::now() < appeared_by => {}
                 Err(trouble) if trouble.again != Again::Never => {
                     tracing::warn!(
                         error = &trouble as &dyn std::error::Error,

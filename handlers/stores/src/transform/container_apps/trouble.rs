@@ -19,7 +19,7 @@ const LONGEST: usize = 300;
 pub(super) struct Trouble {
     pub(super) again: Again,
     /// The answer's status, if there was an answer.
-    pub(super) status: Option<StatusCode>,
+    status: Option<StatusCode>,
     /// How long the service asks to wait.
     pub(super) wait: Option<Duration>,
     message: String,
@@ -43,6 +43,11 @@ impl Trouble {
 
     pub(super) fn never(message: String) -> Self {
         Self::new(Again::Never, message)
+    }
+
+    /// The service does not know what it was asked about.
+    pub(super) fn is_not_found(&self) -> bool {
+        self.status == Some(StatusCode::NotFound)
     }
 
     /// The service answered, and not with success.

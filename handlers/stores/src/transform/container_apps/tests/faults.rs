@@ -105,6 +105,14 @@ async fn throttling_and_short_outages_are_waited_out() {
 }
 
 #[tokio::test]
+async fn an_execution_that_is_not_known_at_once_is_waited_for() {
+    let stage = Stage::script(GREEN).await;
+    stage.platform.overlook_executions(2);
+    assert!(stage.job().build(0, 0).await.unwrap().is_green());
+    assert_eq!(stage.states(), [Status::Succeeded]);
+}
+
+#[tokio::test]
 async fn a_management_api_that_is_away_for_a_while_loses_no_build() {
     let stage = Stage::script(&format!(
         "while not (folder / 'go').exists():\n    time.sleep(0.02)\n{GREEN}"
