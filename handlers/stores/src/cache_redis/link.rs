@@ -20,7 +20,7 @@ const CONNECT: Duration = Duration::from_secs(1);
 
 /// How long a server that failed is left alone; twice as long after each further failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 pub(super) struct Link {
     client: Client,
