@@ -73,21 +73,14 @@ impl BackendChoices {
         let transformer = transformer(reader);
         let redis = redis(reader);
         let token_key = token_key(reader);
-        if matches!((&secrets, &token_key), (Some(SecretsChoice::KeyVault { .. }), Some(None))) {
-            reader.fault(
-                "MIQ_TOKEN_KEY is not set, and must be where secrets are in a vault: processes \
-                 without a common data folder would each sign with a key of their own"
-                    .to_owned(),
-            );
-        }
         let azure = azure(reader);
         Some(Self {
             raw_store: raw_store?,
             queue: queue?,
             secrets: secrets?,
             transformer: transformer?,
-            redis: redis?,
-            token_key: token_key?,
+            redis,
+            token_key,
             azure: azure?,
         })
     }
@@ -153,9 +146,8 @@ fn transformer(reader: &mut Reader<'_>) -> Option<TransformerChoice> {
     }
 }
 
-/// `None` if the setting is at fault, `Some(None)` if it is absent; so with the next.
-fn redis(reader: &mut Reader<'_>) -> Option<Option<SecretString>> {
-    let Some(text) = reader.optional("MIQ_REDIS_URL") else { return Some(None) };
+fn redis(reader: &mut Reader<'_>) -> Option<SecretString> {
+    let text = reader.optional("MIQ_REDIS_URL")?;
     // The URL holds a password, so it is not shown.
     let known = Url::parse(text.trim())
         .is_ok_and(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host());
@@ -163,18 +155,23 @@ fn redis(reader: &mut Reader<'_>) -> Option<Option<SecretString>> {
         reader.fault(
             "MIQ_REDIS_URL is not of the form rediss://default:password@host:port".to_owned(),
         );
-        return None;
     }
-    Some(Some(text.trim().to_owned().into()))
+    Some(text.trim().to_owned().into())
 }
 
-fn token_key(reader: &mut Reader<'_>) -> Option<Option<SecretString>> {
-    let Some(key) = reader.optional_secret("MIQ_TOKEN_KEY") else { return Some(None) };
+/// Where secrets are in a vault, processes have no data folder in common: each would sign with a
+/// key of its own.
+fn token_key(reader: &mut Reader<'_>) -> Option<SecretString> {
+    let vault = reader.optional("MIQ_SECRETS").is_some_and(|text| text.trim() == "key-vault");
+    let key = if vault {
+        reader.required_secret("MIQ_TOKEN_KEY")?
+    } else {
+        reader.optional_secret("MIQ_TOKEN_KEY")?
+    };
     if let Err(error) = signing_key::parse(&key) {
         reader.fault(format!("MIQ_TOKEN_KEY: {error}"));
-        return None;
     }
-    Some(Some(key))
+    Some(key)
 }
 
 /// Azure gives `IDENTITY_ENDPOINT` to a process that has a managed identity.
@@ -302,6 +299,15 @@ mod tests {
         }
         assert_eq!(told.len(), 8, "{told:?}");
         assert!(!format!("{told:?}").contains("hunter2"), "a secret is shown");
+    }
+
+    #[test]
+    fn dbt_sees_the_same_wherever_it_runs() {
+        let image = include_str!("../../dbt/container/run_build.py");
+        let (_, listed) = image.split_once("SEEN_BY_DBT = (").expect("the image's list");
+        let (listed, _) = listed.split_once("\n)").expect("its end");
+        let named: Vec<_> = listed.split('"').skip(1).step_by(2).collect();
+        assert_eq!(named, SEEN_BY_DBT);
     }
 
     #[test]

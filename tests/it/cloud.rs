@@ -22,6 +22,8 @@ use crate::world::provided;
 
 const CONTAINER: &str = "raw";
 
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What one deployment has on Azure. Each backend can be shut off by itself.
 pub(crate) struct Cloud {
     pub(crate) blob: Gate,
@@ -156,7 +158,7 @@ fn address(url: &str) -> SocketAddr {
 
 /// What the Bicep of a deployment creates.
 async fn create_containers_and_queues(blob: &Url, queue: &Url) {
-    let client = Client::new();
+    let client = Client::builder().timeout(PATIENCE).build().expect("a client can be built");
     let answer = client
         .get(provided("IDENTITY_ENDPOINT"))
         .query(&[("api-version", "2019-08-01"), ("resource", "https://storage.azure.com/")])

@@ -67,8 +67,8 @@ fn only_stores_know_a_backend() {
     let known = dependencies();
     for (beginnings, who) in OUTSIDE {
         for (name, on) in &known {
-            let knows = on.iter().any(|on| beginnings.iter().any(|start| on.starts_with(start)));
-            assert_eq!(knows, who.contains(&name.as_str()), "{name} and {beginnings:?}");
+            let told = on.iter().any(|on| beginnings.iter().any(|start| on.starts_with(start)));
+            assert_eq!(told, who.contains(&name.as_str()), "{name} and {beginnings:?}");
         }
     }
 }

@@ -76,9 +76,7 @@ impl World {
     pub(crate) async fn in_cloud(account: &str) -> Self {
         let database = TestDatabase::new().await;
         let cloud = Cloud::start(account, &database).await;
-        let mut world = Self::run(Config::default(), database, Some(cloud)).await;
-        world._queues = Some(world.cloud().dispatch_queues(&world.url("/")));
-        world
+        Self::run(Config::default(), database, Some(cloud)).await
     }
 
     async fn run(config: Config, database: TestDatabase, cloud: Option<Cloud>) -> Self {
@@ -99,7 +97,9 @@ impl World {
             .stderr(log_file(data.path()))
             .spawn()
             .expect("the binary starts");
-        let world = Self { database, simulators, http, data, port, server, cloud, _queues: None };
+        let handler = format!("http://127.0.0.1:{port}/");
+        let queues = cloud.as_ref().map(|cloud| cloud.dispatch_queues(&handler));
+        let world = Self { database, simulators, http, data, port, server, cloud, _queues: queues };
         world.until_healthy().await;
         world
     }
