@@ -11,7 +11,7 @@ use super::World;
 
 /// What an account's day holds from now on, in both facts.
 #[derive(Clone, Debug)]
-struct Day {
+struct Change {
     tenant: bool,
     account: u8,
     day: u8,
@@ -34,14 +34,14 @@ fn row() -> impl Strategy<Value = Row> {
         .prop_map(|(currency, count, money, value)| Row { currency, count, money, value })
 }
 
-fn day() -> impl Strategy<Value = Day> {
+fn change() -> impl Strategy<Value = Change> {
     (any::<bool>(), 1..3_u8, 1..4_u8, proptest::collection::vec(row(), 0..5))
-        .prop_map(|(tenant, account, day, rows)| Day { tenant, account, day, rows })
+        .prop_map(|(tenant, account, day, rows)| Change { tenant, account, day, rows })
 }
 
 /// What is published together, and how often something is.
-fn publishes() -> impl Strategy<Value = Vec<Vec<Day>>> {
-    proptest::collection::vec(proptest::collection::vec(day(), 1..5), 1..5)
+fn publishes() -> impl Strategy<Value = Vec<Vec<Change>>> {
+    proptest::collection::vec(proptest::collection::vec(change(), 1..5), 1..5)
 }
 
 const MARTS: &str = "
@@ -53,7 +53,7 @@ create table marts.fact_ad_performance (
 );";
 
 /// How a step changes the marts.
-fn sql(world: &World, day: &Day, change: usize) -> String {
+fn sql(world: &World, day: &Change, change: usize) -> String {
     let tenant = if day.tenant { world.seeded.acme } else { world.seeded.bolt };
     let (account, date) = (day.account, format!("2024-03-0{}", day.day));
     let mut sql = String::new();
