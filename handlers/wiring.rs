@@ -84,6 +84,7 @@ impl Backends {
         let tokens =
             Arc::new(Tokens::new(&token_key, &settings.public_url, Arc::clone(&system_clock))?);
         let serving: Arc<dyn Serving> = Arc::new(PostgresServing::new(scoped.clone()));
+        let answers = AnswerCache::new(serving, business_clock);
         let app = Arc::new(App {
             verifier: Arc::clone(&tokens) as _,
             tokens,
@@ -110,7 +111,10 @@ impl Backends {
                 scoped.clone(),
                 Arc::clone(&system_clock),
             )),
-            answers: AnswerCache::new(serving, business_clock, shared_cache),
+            answers: match shared_cache {
+                Some(shared) => answers.sharing(shared, &token_key),
+                None => answers,
+            },
             run_history: Arc::new(PostgresRunHistory::new(scoped.clone())),
             planner: Arc::clone(&planner),
             health: Health::new(vec![Arc::new(DatabaseProbe::new(scoped))]),

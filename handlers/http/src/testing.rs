@@ -36,6 +36,9 @@ use crate::{
 /// Noon in UTC; in New York the same day, in Auckland the next.
 pub(crate) const NOW: &str = "2024-03-31T12:00:00Z";
 
+/// Processes that share a cache share their signing key.
+pub(crate) const SHARED_SIGNING_KEY: &[u8] = b"of one deployment";
+
 pub(crate) struct TestApp {
     pub(crate) database: TestDatabase,
     slot: AppSlot,
@@ -241,6 +244,7 @@ fn app(
     let public_url: Url = "http://127.0.0.1/".parse().unwrap();
     let secrets = Arc::new(SecretsFile::open(data.join("secrets")).unwrap());
     let platforms: Arc<dyn PlatformAccess> = Arc::new(NoPlatforms);
+    let answers = AnswerCache::new(serving, Arc::clone(&business));
     App {
         verifier: Arc::new(PlainTokens),
         tokens: Arc::new(Tokens::new(&key, &public_url, Arc::clone(&system)).unwrap()),
@@ -257,7 +261,10 @@ fn app(
         vault: Arc::new(CredentialVault::new(secrets, Arc::clone(&platforms), Arc::clone(&system))),
         platforms,
         connections: Arc::new(PostgresConnections::new(api.clone(), system)),
-        answers: AnswerCache::new(serving, Arc::clone(&business), shared),
+        answers: match shared {
+            Some(shared) => answers.sharing(shared, &SHARED_SIGNING_KEY.to_vec().into()),
+            None => answers,
+        },
         run_history: Arc::new(PostgresRunHistory::new(api.clone())),
         planner: Arc::new(Planner {
             planning: Arc::new(PostgresRuns::new(app.clone())),

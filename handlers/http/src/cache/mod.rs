@@ -24,6 +24,7 @@ use domain::ports::{
 };
 use domain::{BusinessClock, TenantId, TenantScope};
 use moka::future::Cache;
+use secrecy::SecretSlice;
 use serde::Serialize;
 
 use self::shared::{Name, SharedAnswers};
@@ -98,12 +99,7 @@ impl Answer {
 }
 
 impl AnswerCache {
-    /// `shared` is the second level, where there is one.
-    pub fn new(
-        serving: Arc<dyn Serving>,
-        clock: Arc<dyn BusinessClock>,
-        shared: Option<Arc<dyn SharedCache>>,
-    ) -> Self {
+    pub fn new(serving: Arc<dyn Serving>, clock: Arc<dyn BusinessClock>) -> Self {
         let weight = |_: &Key, answer: &Answer| {
             u32::try_from(answer.body.len() + ENTRY_OVERHEAD).unwrap_or(u32::MAX)
         };
@@ -117,8 +113,14 @@ impl AnswerCache {
                 .weigher(weight)
                 .time_to_idle(IDLE)
                 .build(),
-            shared: shared.map(SharedAnswers::new),
+            shared: None,
         }
+    }
+
+    /// With a second level, which processes of the same signing key share.
+    #[must_use]
+    pub fn sharing(self, cache: Arc<dyn SharedCache>, signing_key: &SecretSlice<u8>) -> Self {
+        Self { shared: Some(SharedAnswers::new(cache, signing_key)), ..self }
     }
 
     /// Where answers that are not kept come from.

@@ -2,10 +2,11 @@
 //!
 //! **Invariant:** nothing is served from it that was not made for the very key that is asked for.
 //! A key's name holds the tenant in the clear and the SHA-256 of the whole key and of this
-//! program; a value begins with the SHA-256 of that name and of all that follows it. A value under
-//! another's name, cut short or changed is as good as none. The tenant comes from a checked scope,
-//! so that no tenant can ask for another's names. Who may write to the server, and knows all this,
-//! is trusted like one who may write to the database.
+//! program; a value begins with the HMAC of that name and of all that follows it, under a key
+//! derived from the deployment's signing key. A value under another's name, cut short, changed or
+//! made by anyone else is as good as none. The tenant comes from a checked scope, so that no
+//! tenant can ask for another's names. Who may read the server sees answers, as one who may read
+//! the serving tables does.
 
 #[cfg(test)]
 mod tests;
@@ -16,11 +17,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{self, SHA256, SHA256_OUTPUT_LEN};
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::{BufMut, Bytes, BytesMut};
 use domain::ports::{SharedCache, StoreError};
+use secrecy::{ExposeSecret, SecretSlice};
 use tokio::sync::{OnceCell, Semaphore};
 use uuid::Uuid;
 
@@ -39,6 +43,7 @@ const PUTS_AT_ONCE: usize = 32;
 /// Answers that processes share.
 pub(super) struct SharedAnswers {
     cache: Arc<dyn SharedCache>,
+    seal: Seal,
     puts: Arc<Semaphore>,
     /// Whether the log already says that the cache is away.
     away: Arc<AtomicBool>,
@@ -48,8 +53,14 @@ pub(super) struct SharedAnswers {
 pub(super) struct Name(String);
 
 impl SharedAnswers {
-    pub(super) fn new(cache: Arc<dyn SharedCache>) -> Self {
-        Self { cache, puts: Arc::new(Semaphore::new(PUTS_AT_ONCE)), away: Arc::default() }
+    /// Processes with the same signing key believe each other's answers.
+    pub(super) fn new(cache: Arc<dyn SharedCache>, signing_key: &SecretSlice<u8>) -> Self {
+        Self {
+            cache,
+            seal: Seal::derived(signing_key),
+            puts: Arc::new(Semaphore::new(PUTS_AT_ONCE)),
+            away: Arc::default(),
+        }
     }
 
     /// What another process has left, if anything. Never an error: there is always the database.
@@ -57,7 +68,7 @@ impl SharedAnswers {
         let found = self.cache.get(&name.0).await;
         note(&self.away, &found);
         let value = found.ok().flatten()?;
-        let answer = open(name, &value);
+        let answer = self.seal.open(name, &value);
         if answer.is_none() {
             tracing::warn!(key = name.0, "the shared cache holds something that is not ours");
         }
@@ -71,9 +82,9 @@ impl SharedAnswers {
         }
         let Ok(permit) = Arc::clone(&self.puts).try_acquire_owned() else { return };
         let (cache, away) = (Arc::clone(&self.cache), Arc::clone(&self.away));
-        let answer = answer.clone();
+        let value = self.seal.close(&name, answer);
         tokio::spawn(async move {
-            let put = cache.put(&name.0, seal(&name, &answer), TTL).await;
+            let put = cache.put(&name.0, value, TTL).await;
             note(&away, &put);
             drop(permit);
         });
@@ -144,38 +155,47 @@ impl io::Write for Writing {
     }
 }
 
-/// Digest, length of the entity tag, entity tag, body.
-fn seal(name: &Name, answer: &Answer) -> Bytes {
-    let length = u8::try_from(answer.etag.len()).expect("an entity tag is short");
-    let mut value =
-        BytesMut::with_capacity(SHA256_OUTPUT_LEN + 1 + answer.etag.len() + answer.body.len());
-    value.put_bytes(0, SHA256_OUTPUT_LEN);
-    value.put_u8(length);
-    value.put_slice(answer.etag.as_bytes());
-    value.put_slice(&answer.body);
-    let digest = digest_of(name, &value[SHA256_OUTPUT_LEN..]);
-    value[..SHA256_OUTPUT_LEN].copy_from_slice(digest.as_ref());
-    value.freeze()
-}
+/// By which a deployment knows its own answers.
+struct Seal(hmac::Key);
 
-/// The answer in what [`seal`] made for the same name.
-fn open(name: &Name, value: &Bytes) -> Option<Answer> {
-    let (digest, rest) = value.split_at_checked(SHA256_OUTPUT_LEN)?;
-    if digest_of(name, rest).as_ref() != digest {
-        return None;
+impl Seal {
+    fn derived(signing_key: &SecretSlice<u8>) -> Self {
+        let root = hmac::Key::new(hmac::HMAC_SHA256, signing_key.expose_secret());
+        let derived = hmac::sign(&root, b"marketing-iq shared answers v1");
+        Self(hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()))
     }
-    let (length, rest) = rest.split_first()?;
-    let (etag, body) = rest.split_at_checked(usize::from(*length))?;
-    Some(Answer { body: value.slice_ref(body), etag: std::str::from_utf8(etag).ok()?.into() })
-}
 
-fn digest_of(name: &Name, rest: &[u8]) -> digest::Digest {
-    let mut context = digest::Context::new(&SHA256);
-    context.update(name.0.as_bytes());
-    // No name holds it: where the name ends cannot be moved.
-    context.update(&[0]);
-    context.update(rest);
-    context.finish()
+    /// HMAC, length of the entity tag, entity tag, body.
+    fn close(&self, name: &Name, answer: &Answer) -> Bytes {
+        let length = u8::try_from(answer.etag.len()).expect("an entity tag is short");
+        let mut value =
+            BytesMut::with_capacity(SHA256_OUTPUT_LEN + 1 + answer.etag.len() + answer.body.len());
+        value.put_bytes(0, SHA256_OUTPUT_LEN);
+        value.put_u8(length);
+        value.put_slice(answer.etag.as_bytes());
+        value.put_slice(&answer.body);
+        let mac = self.mac(name, &value[SHA256_OUTPUT_LEN..]);
+        value[..SHA256_OUTPUT_LEN].copy_from_slice(mac.as_ref());
+        value.freeze()
+    }
+
+    /// The answer in what [`Seal::close`] made for the same name.
+    fn open(&self, name: &Name, value: &Bytes) -> Option<Answer> {
+        let (mac, rest) = value.split_at_checked(SHA256_OUTPUT_LEN)?;
+        verify_slices_are_equal(self.mac(name, rest).as_ref(), mac).ok()?;
+        let (length, rest) = rest.split_first()?;
+        let (etag, body) = rest.split_at_checked(usize::from(*length))?;
+        Some(Answer { body: value.slice_ref(body), etag: std::str::from_utf8(etag).ok()?.into() })
+    }
+
+    fn mac(&self, name: &Name, rest: &[u8]) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.0);
+        context.update(name.0.as_bytes());
+        // No name holds it: where the name ends cannot be moved.
+        context.update(&[0]);
+        context.update(rest);
+        context.sign()
+    }
 }
 
 /// One line when the cache goes away and one when it comes back, not one for each request.

@@ -236,7 +236,7 @@ fn app(
         vault: Arc::new(CredentialVault::new(secrets, Arc::clone(&platforms) as _, clock())),
         platforms,
         connections: Arc::new(PostgresConnections::new(api(), clock())),
-        answers: AnswerCache::new(Arc::new(PostgresServing::new(api())), clock(), None),
+        answers: AnswerCache::new(Arc::new(PostgresServing::new(api())), clock()),
         run_history: Arc::new(PostgresRunHistory::new(api())),
         planner: Arc::new(Planner {
             planning: Arc::new(PostgresRuns::new(app())),

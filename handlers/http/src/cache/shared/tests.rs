@@ -18,7 +18,7 @@ use stores::testing::{TestDatabase, redis_url};
 use super::super::Question;
 use super::super::tests::{METRICS, Watched};
 use super::*;
-use crate::testing::{TestApp, json};
+use crate::testing::{SHARED_SIGNING_KEY, TestApp, json};
 
 /// How long anything that is waited for may take.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -193,7 +193,7 @@ async fn every_part_of_a_key_is_in_its_name() {
 #[tokio::test]
 async fn a_changed_value_is_as_good_as_none() {
     let (cache, key) = (Seen::new().await, key());
-    let shared = SharedAnswers::new(Arc::clone(&cache) as _);
+    let shared = SharedAnswers::new(Arc::clone(&cache) as _, &SHARED_SIGNING_KEY.to_vec().into());
     shared.leave(Name::of(&key).await, &answer(b"{\"data\":[]}"));
     let name = Name(cache.the_one_left().await);
     let whole = cache.cache.get(&name.0).await.unwrap().unwrap();
@@ -202,9 +202,12 @@ async fn a_changed_value_is_as_good_as_none() {
     for place in 0..whole.len() {
         let mut changed = whole.to_vec();
         changed[place] ^= 1;
-        assert!(open(&name, &changed.into()).is_none(), "the byte at {place}");
-        assert!(open(&name, &whole.slice(..place)).is_none(), "cut at {place}");
+        assert!(shared.seal.open(&name, &changed.into()).is_none(), "the byte at {place}");
+        assert!(shared.seal.open(&name, &whole.slice(..place)).is_none(), "cut at {place}");
     }
+    let others =
+        SharedAnswers::new(Arc::clone(&cache) as _, &b"another deployment".to_vec().into());
+    assert!(others.find(&name).await.is_none(), "signed by somebody else");
     cache.cache.put(&name.0, whole.slice(..40), TTL).await.unwrap();
     assert!(shared.find(&name).await.is_none());
 }
@@ -212,7 +215,7 @@ async fn a_changed_value_is_as_good_as_none() {
 #[tokio::test]
 async fn leaving_answers_is_bounded() {
     let cache = Seen::new().await;
-    let shared = SharedAnswers::new(Arc::clone(&cache) as _);
+    let shared = SharedAnswers::new(Arc::clone(&cache) as _, &SHARED_SIGNING_KEY.to_vec().into());
     let large = Answer { body: vec![b' '; MAX_BODY + 1].into(), etag: "\"v7\"".into() };
     shared.leave(Name::of(&key()).await, &large);
     assert_eq!(shared.puts.available_permits(), PUTS_AT_ONCE, "too large to be left");
