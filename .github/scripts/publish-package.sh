@@ -2,8 +2,8 @@
 # Publishes a package to the function app, tries it, and goes back to the former one if it fails.
 #
 # The package is put into the deployment container by name, as the platform looks for it there;
-# then triggers are synced and the app restarted. `az functionapp deploy` is not used: it has been
-# seen to refuse packages of the custom runtime.
+# then the app is restarted and triggers are synced until they are the package's. `az functionapp
+# deploy` is not used: it has been seen to refuse packages of the custom runtime.
 #
 # Needs az, signed in, curl and python3; and in the environment
 #   PACKAGE            the zip
@@ -43,9 +43,7 @@ until_it_does() {
 
 # Chained, because `set -e` does not hold inside a condition.
 publish() {
-  # Right after an upload the platform may still be busy with the former package.
   az storage blob upload "${blob[@]}" --file "$1" --overwrite --output none &&
-    until_it_does az rest --method post --url "$site/syncfunctiontriggers?api-version=2025-03-01" --output none &&
     az functionapp restart --resource-group "$RESOURCE_GROUP" --name "$APP_NAME" --output none
 }
 
@@ -57,9 +55,13 @@ healthy() {
     python3 -c 'import json, sys; sys.exit(sys.argv[2] not in ("", json.load(open(sys.argv[1]))["version"]))' "$work/health.json" "${1-}"
 }
 
+# Whether the platform knows the package's functions, and so whom to wake. It asks an instance for
+# them; one of the former package, or one that is not up yet, tells nothing new. Hence a sync with
+# each look: after a single one, apps on this plan have been seen to list no function of theirs.
 # shellcheck disable=SC2329 # called through until_it_does
 lists() {
   local listed
+  az rest --method post --url "$site/host/default/sync?api-version=2025-03-01" --output none || return 1
   listed=$(az functionapp function list --resource-group "$RESOURCE_GROUP" --name "$APP_NAME" --query 'length(@)' --output tsv) || return 1
   echo "The app lists $listed functions of $1."
   [[ $listed == "$1" ]]
