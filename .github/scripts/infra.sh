@@ -11,9 +11,15 @@ cd "$(dirname "$0")/../.."
 
 # The image that the dbt job runs belongs to the image's own workflow: it is left as it is.
 job="/subscriptions/{subscriptionId}/resourceGroups/$RESOURCE_GROUP/providers/Microsoft.App/jobs/miq-$DEPLOYMENT-dbt?api-version=2025-01-01"
-if image=$(az rest --method get --url "$job" --query 'properties.template.containers[0].image' --output tsv 2>/dev/null); then
+fault=$(mktemp)
+trap 'rm -f "$fault"' EXIT
+if image=$(az rest --method get --url "$job" --query 'properties.template.containers[0].image' --output tsv 2>"$fault"); then
   export MIQ_TRANSFORM_IMAGE_TAG=${image##*/marketing-iq-dbt}
   echo "The dbt job stays on ${image##*/}."
+elif ! grep -q ResourceNotFound "$fault"; then
+  cat "$fault" >&2
+  echo "Which image the dbt job runs cannot be told; nothing was changed." >&2
+  exit 1
 fi
 
 options=(--resource-group "$RESOURCE_GROUP" --name marketing-iq --parameters "infra-bicep/env/$DEPLOYMENT.bicepparam")
