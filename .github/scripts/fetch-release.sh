@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Fetches a release's zip, and refuses one that this repository's release workflow did not build.
+# Fetches a release's zip, and refuses one that this repository's release workflow did not build for
+# that very tag.
 # Needs gh with GH_TOKEN and GH_REPO. Writes package.zip.
 set -euo pipefail
 
@@ -11,5 +12,6 @@ fi
 zip=marketing-iq-$tag.zip
 gh release download "$tag" --pattern "$zip" --pattern "$zip.sha256"
 sha256sum --check "$zip.sha256"
-gh attestation verify "$zip" --repo "$GH_REPO" --signer-workflow "$GH_REPO/.github/workflows/release.yml"
+gh attestation verify "$zip" --repo "$GH_REPO" --signer-workflow "$GH_REPO/.github/workflows/release.yml" \
+  --source-ref "refs/tags/$tag" --deny-self-hosted-runners
 mv "$zip" package.zip
