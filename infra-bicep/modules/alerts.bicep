@@ -42,7 +42,8 @@ resource group 'Microsoft.Insights/actionGroups@2024-10-01-preview' = {
   }
 }
 
-// Names as Kusto's `in` takes them. Telemetry names a function in one column or the other.
+// Names as Kusto's `in` takes them. Telemetry names a function in one column or the other; whether
+// `success` is a string or a boolean depends on how the tables are looked at.
 var background = join(concat(timers, workers), '", "')
 
 var queries = [
@@ -64,7 +65,7 @@ var queries = [
     frequency: 'PT15M'
     window: 'PT1H'
     threshold: 0
-    query: 'requests | where success == false and (name in ("${background}") or operation_Name in ("${background}")) | summarize failures = count() by name | where failures >= 3'
+    query: 'requests | where tostring(success) =~ "false" and (name in ("${background}") or operation_Name in ("${background}")) | summarize failures = count() by name | where failures >= 3'
   }
   {
     name: 'vault-denied'
@@ -85,7 +86,7 @@ var queries = [
     frequency: 'PT15M'
     window: 'PT1H'
     threshold: 0
-    query: 'StorageQueueLogs | where OperationName == "PutMessage" and Uri has "-poison"'
+    query: 'StorageQueueLogs | where OperationName == "PutMessage" and Uri contains "-poison/"'
   }
 ]
 
@@ -151,7 +152,7 @@ resource heartbeats 'Microsoft.Insights/scheduledQueryRules@2025-01-01-preview' 
       criteria: {
         allOf: [
           {
-            query: 'requests | where (name == "${timer}" or operation_Name == "${timer}") and success == true'
+            query: 'requests | where (name == "${timer}" or operation_Name == "${timer}") and tostring(success) =~ "true"'
             timeAggregation: 'Count'
             operator: 'LessThan'
             threshold: 1
