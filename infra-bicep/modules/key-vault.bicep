@@ -64,10 +64,6 @@ resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
         categoryGroup: 'audit'
         enabled: true
       }
-      {
-        categoryGroup: 'allLogs'
-        enabled: true
-      }
     ]
   }
 }

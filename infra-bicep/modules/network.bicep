@@ -25,15 +25,9 @@ param endpointPrefix string = '10.40.0.128/26'
 var serviceEndpoints = [
   {
     service: 'Microsoft.Storage'
-    locations: [
-      '*'
-    ]
   }
   {
     service: 'Microsoft.KeyVault'
-    locations: [
-      '*'
-    ]
   }
 ]
 
@@ -125,10 +119,10 @@ resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
 output networkId string = network.id
 
 @description('The subnet that the function app sends from.')
-output appSubnetId string = network.properties.subnets[0].id
+output appSubnetId string = '${network.id}/subnets/app'
 
 @description('The subnet that the dbt job runs in.')
-output transformSubnetId string = network.properties.subnets[1].id
+output transformSubnetId string = '${network.id}/subnets/transform'
 
 @description('The subnet that private endpoints stand in.')
-output endpointSubnetId string = network.properties.subnets[2].id
+output endpointSubnetId string = '${network.id}/subnets/endpoints'

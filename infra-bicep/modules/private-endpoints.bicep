@@ -89,6 +89,9 @@ resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01
     tags: tags
     properties: {
       registrationEnabled: false
+      // Accounts of others that have private endpoints of their own, such as the one that the
+      // registry keeps an image's layers in, are looked up in public.
+      resolutionPolicy: 'NxDomainRedirect'
       virtualNetwork: {
         id: networkId
       }
