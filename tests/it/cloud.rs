@@ -14,6 +14,8 @@ use serde_json::Value;
 use simulators::azure::{Authority, ContainerApps, Gate, KeyVault, TcpGate, TransformJob};
 use stores::testing::TestDatabase;
 use stores::{AzureIdentity, StorageQueue};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
 use uuid::Uuid;
@@ -97,6 +99,17 @@ impl Cloud {
         }
         settings.extend(self.urls.iter().map(|(name, url)| (*name, url.expose_secret().into())));
         settings
+    }
+
+    /// How many answers to this tenant's questions lie in Redis.
+    pub(crate) async fn shared_answers(&self, tenant: &str) -> usize {
+        let redis = address(&provided("MIQ_TEST_REDIS_URL"));
+        let mut redis = TcpStream::connect(redis).await.expect("Redis is there");
+        let ask = format!("KEYS miq:answer:{tenant}:*\r\n");
+        redis.write_all(ask.as_bytes()).await.expect("Redis takes a command");
+        let mut count = String::new();
+        BufReader::new(redis).read_line(&mut count).await.expect("Redis answers");
+        count.trim().strip_prefix('*').and_then(|count| count.parse().ok()).expect("a list")
     }
 
     /// What the Functions host does for queues: takes messages and calls the handler with them,

@@ -118,7 +118,7 @@ async fn served_figures(world: &World, tenant: &Tenant) -> Figures {
     figures
 }
 
-async fn assert_served_is_true(world: &World, tenants: &[&Tenant], when: &str) {
+pub(crate) async fn assert_served_is_true(world: &World, tenants: &[&Tenant], when: &str) {
     let truth = world.truth().await;
     for tenant in tenants {
         let wanted = true_figures(&truth, tenant);
