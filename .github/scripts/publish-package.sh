@@ -55,16 +55,26 @@ healthy() {
     python3 -c 'import json, sys; sys.exit(sys.argv[2] not in ("", json.load(open(sys.argv[1]))["version"]))' "$work/health.json" "${1-}"
 }
 
-# Whether the platform knows the package's functions, and so whom to wake. It asks an instance for
+# Tells the platform the package's functions, and so what wakes the app. It asks an instance for
 # them; one of the former package, or one that is not up yet, tells nothing new. Hence a sync with
 # each look: after a single one, apps on this plan have been seen to list no function of theirs.
 # shellcheck disable=SC2329 # called through until_it_does
+sync_triggers() {
+  az rest --method post --url "$site/host/default/sync?api-version=2025-03-01" --output none
+}
+
+# shellcheck disable=SC2329 # called through until_it_does
 lists() {
   local listed
-  az rest --method post --url "$site/host/default/sync?api-version=2025-03-01" --output none || return 1
   listed=$(az functionapp function list --resource-group "$RESOURCE_GROUP" --name "$APP_NAME" --query 'length(@)' --output tsv) || return 1
   echo "The app lists $listed functions of $1."
   [[ $listed == "$1" ]]
+}
+
+# Whether it is up: as this version, or any without one, with so many functions.
+# shellcheck disable=SC2329 # called through until_it_does
+up() {
+  sync_triggers && healthy "$1" && lists "$2"
 }
 
 former=
@@ -79,7 +89,7 @@ fi
 
 echo "Publishing $VERSION to $APP_NAME."
 functions=$(functions_in "$PACKAGE")
-if publish "$PACKAGE" && until_it_does healthy "$VERSION" && until_it_does lists "$functions"; then
+if publish "$PACKAGE" && until_it_does up "$VERSION" "$functions"; then
   echo "$VERSION is up: $(cat "$work/health.json")"
   exit 0
 fi
@@ -90,7 +100,7 @@ if [[ -z $former ]]; then
   exit 1
 fi
 functions=$(functions_in "$former")
-if publish "$former" && until_it_does healthy && until_it_does lists "$functions"; then
+if publish "$former" && until_it_does up '' "$functions"; then
   echo "The former package is up again." >&2
 else
   echo "The former package did not come up either: look at the app." >&2
