@@ -40,7 +40,8 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
     enabledForTemplateDeployment: false
     publicNetworkAccess: privateOnly ? 'Disabled' : 'Enabled'
     networkAcls: {
-      // The platform itself resolves Key Vault references of app settings.
+      // Microsoft's list of trusted services, which still need a role. The app and the dbt job are not
+      // among them: they come through their subnets, also for the references in their settings.
       bypass: 'AzureServices'
       defaultAction: 'Deny'
       virtualNetworkRules: [
