@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** within a process at most one renewal of a credential is under way; the others
 //! wait for what it brings. Between processes two may renew at once: who stores second keeps what
-//! the first has stored.
+//! the first has stored. And what one process stores, after a person has connected anew, another
+//! uses as soon as its own token is refused, or else within minutes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +23,10 @@ const META_MIN_LEFT: TimeDelta = TimeDelta::days(7);
 /// A token with more than this left is still used when its platform cannot renew it right now.
 const USABLE_LEFT: TimeDelta = TimeDelta::minutes(1);
 
+/// So long a grant is used before the store is asked for it again: the new consent that another
+/// process has stored meanwhile may cover more, which no refusal of the old token tells.
+const HELD_FOR: TimeDelta = TimeDelta::minutes(5);
+
 /// Access tokens of credentials, always live as far as can be known.
 pub struct CredentialVault {
     secrets: Arc<dyn Secrets>,
@@ -32,7 +37,13 @@ pub struct CredentialVault {
 }
 
 /// What this process knows of one credential; locked while it is read or renewed.
-type Slot = Arc<tokio::sync::Mutex<Option<StoredGrant>>>;
+type Slot = Arc<tokio::sync::Mutex<Option<Held>>>;
+
+struct Held {
+    grant: StoredGrant,
+    /// When the store was last asked for it, or given it.
+    since: DateTime<Utc>,
+}
 
 /// Why there is no token. `Display` may be shown to a person.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +71,7 @@ impl CredentialVault {
         let mut held = slot.lock().await;
         let grant = StoredGrant::from(grant.clone());
         self.write(credential, &grant).await?;
-        *held = Some(grant);
+        self.hold(&mut held, grant);
         Ok(())
     }
 
@@ -72,21 +83,33 @@ impl CredentialVault {
     ) -> Result<SecretString, VaultError> {
         let slot = self.slot(credential);
         let mut held = slot.lock().await;
-        if let Some(grant) = held.as_ref().filter(|grant| self.is_fresh(platform, grant)) {
-            return Ok(grant.token());
+        let live = held.as_ref().filter(|held| self.is_fresh(platform, &held.grant));
+        if let Some(known) = live.filter(|held| self.is_recent(held)) {
+            return Ok(known.grant.token());
         }
         if held.is_none()
             && let Some(recent) = self.read_recent(credential).await?
             && self.is_fresh(platform, &recent)
         {
-            return Ok(held.insert(recent).token());
+            return Ok(self.hold(&mut held, recent));
         }
-        let stored = self.read_existing(credential, platform).await?;
+        let stored = match self.read_existing(credential, platform).await {
+            Err(VaultError::Store(error @ StoreError::Unavailable { .. })) => {
+                let live = held.take().filter(|held| self.is_fresh(platform, &held.grant));
+                let Some(Held { grant, .. }) = live else { return Err(error.into()) };
+                tracing::warn!(
+                    %credential, %platform, error = &error as &dyn std::error::Error,
+                    "the newest token is not known; the one known is used on"
+                );
+                return Ok(self.hold(&mut held, grant));
+            }
+            answer => answer?,
+        };
         if self.is_fresh(platform, &stored) {
-            return Ok(held.insert(stored).token());
+            return Ok(self.hold(&mut held, stored));
         }
         match self.exchange(credential, platform, &stored).await {
-            Ok(renewed) => Ok(held.insert(renewed).token()),
+            Ok(renewed) => Ok(self.hold(&mut held, renewed)),
             Err(VaultError::Platform(
                 error @ (PlatformError::Throttled(..) | PlatformError::Unavailable(..)),
             )) if self.has_left(&stored, USABLE_LEFT) => {
@@ -100,7 +123,8 @@ impl CredentialVault {
         }
     }
 
-    /// Another token than `refused`, which the platform did not accept.
+    /// Another token than `refused`, which the platform did not accept: the newest stored, or one
+    /// that the platform gives for it.
     pub async fn renew(
         &self,
         credential: CredentialId,
@@ -112,11 +136,15 @@ impl CredentialVault {
         let stored = self.read_existing(credential, platform).await?;
         let replaced = stored.access_token != refused.expose_secret();
         if replaced && self.is_fresh(platform, &stored) {
-            return Ok(held.insert(stored).token());
+            return Ok(self.hold(&mut held, stored));
         }
         *held = None;
+        // Only the refused token itself is left to be exchanged, and a dead one never is.
+        if !replaced && stored.refresh_token.is_none() {
+            return Err(PlatformError::NeedsReauth(platform).into());
+        }
         let renewed = self.exchange(credential, platform, &stored).await?;
-        Ok(held.insert(renewed).token())
+        Ok(self.hold(&mut held, renewed))
     }
 
     /// Asks the platform for new tokens, and stores them unless someone else has stored newer
@@ -142,6 +170,15 @@ impl CredentialVault {
             }
             (Err(error), _) => Err(error.into()),
         }
+    }
+
+    fn hold(&self, held: &mut Option<Held>, grant: StoredGrant) -> SecretString {
+        held.insert(Held { grant, since: self.clock.now() }).grant.token()
+    }
+
+    /// False also if the clock was set back since.
+    fn is_recent(&self, held: &Held) -> bool {
+        (TimeDelta::zero()..HELD_FOR).contains(&(self.clock.now() - held.since))
     }
 
     fn is_fresh(&self, platform: Platform, grant: &StoredGrant) -> bool {
@@ -176,8 +213,8 @@ impl CredentialVault {
         json.map(|json| parsed(credential, &json)).transpose()
     }
 
-    /// What was stored lately: good enough while its access token is live, because one that was
-    /// replaced is refused, and then renewed.
+    /// What was stored lately: good enough while its access token is live. One that was replaced
+    /// may be refused, and is then renewed; and the newest is read within [`HELD_FOR`] anyway.
     async fn read_recent(
         &self,
         credential: CredentialId,

@@ -25,17 +25,17 @@ pub(crate) fn classify(platform: Platform, answer: &Answer<'_>) -> Failure {
 fn by_code(platform: Platform, code: &str, wait: Option<Duration>) -> Option<Failure> {
     let operator = |fix: &'static str| Failure::final_(PlatformError::Operator(platform, fix));
     Some(match code {
-        "OAUTH_TOKEN_EXPIRED" | "OAUTH_TOKEN_INVALID" | "OAUTH_TOKEN_HEADER_INVALID" => {
-            Failure::dead_token(platform)
-        }
-        "OAUTH_TOKEN_REVOKED"
+        // From the fourth on only a new consent helps: that may have been given since, in another
+        // process.
+        "OAUTH_TOKEN_EXPIRED"
+        | "OAUTH_TOKEN_INVALID"
+        | "OAUTH_TOKEN_HEADER_INVALID"
+        | "OAUTH_TOKEN_REVOKED"
         | "OAUTH_TOKEN_DISABLED"
         | "NOT_ADS_USER"
         | "GOOGLE_ACCOUNT_DELETED"
         | "GOOGLE_ACCOUNT_USER_DELETED"
-        | "TWO_STEP_VERIFICATION_NOT_ENROLLED" => {
-            Failure::final_(PlatformError::NeedsReauth(platform))
-        }
+        | "TWO_STEP_VERIFICATION_NOT_ENROLLED" => Failure::dead_token(platform),
         "USER_PERMISSION_DENIED"
         | "INVALID_LOGIN_CUSTOMER_ID_SERVING_CUSTOMER_ID_COMBINATION"
         | "CUSTOMER_NOT_FOUND" => Failure::final_(PlatformError::PermissionDenied(platform)),
@@ -123,8 +123,8 @@ mod tests {
         let again = Failure::throttled(Platform::GoogleAds, None).remedy;
         for (status, code, remedy, error) in [
             (401, "OAUTH_TOKEN_EXPIRED", Remedy::Renew, "needs_reauth"),
-            (401, "OAUTH_TOKEN_REVOKED", Remedy::GiveUp, "needs_reauth"),
-            (403, "NOT_ADS_USER", Remedy::GiveUp, "needs_reauth"),
+            (401, "OAUTH_TOKEN_REVOKED", Remedy::Renew, "needs_reauth"),
+            (403, "NOT_ADS_USER", Remedy::Renew, "needs_reauth"),
             (403, "USER_PERMISSION_DENIED", Remedy::GiveUp, "permission_denied"),
             (403, "CUSTOMER_NOT_ENABLED", Remedy::GiveUp, "account_disabled"),
             (

@@ -44,11 +44,10 @@ pub(crate) fn classify(platform: Platform, answer: &Answer<'_>) -> Failure {
         }
         // Throttling comes before `is_transient`, which accompanies it.
         (4 | 17 | 32 | 613 | 80_000..=80_014, _) => Failure::throttled(platform, wait_of(answer)),
-        // The person changed the password, removed the app, was locked out, or logged out; or a
-        // login's code expired, was used, or was given to another address.
-        (100, 36_007..=36_009) | (190, 458 | 459 | 460 | 464 | 467) => {
-            Failure::final_(PlatformError::NeedsReauth(platform))
-        }
+        // A login's code expired, was used, or was given to another address.
+        (100, 36_007..=36_009) => Failure::final_(PlatformError::NeedsReauth(platform)),
+        // Also where only a new consent helps (the person changed the password, removed the app,
+        // was locked out, or logged out): that may have been given since, in another process.
         (102 | 190, _) => Failure::dead_token(platform),
         (2_635, _) => operator(platform, "its API version is retired: update this application"),
         (3 | 10 | 200..=299, _) | (100, 33) => {
@@ -146,7 +145,11 @@ mod tests {
             ),
             (100, 0, "(#100) Invalid cursor", Remedy::StartOver, "platform_bad_answer"),
             (190, 463, "Error validating access token", Remedy::Renew, "needs_reauth"),
-            (190, 460, "Error validating access token", Remedy::GiveUp, "needs_reauth"),
+            (190, 458, "Error validating access token", Remedy::Renew, "needs_reauth"),
+            (190, 459, "Error validating access token", Remedy::Renew, "needs_reauth"),
+            (190, 460, "Error validating access token", Remedy::Renew, "needs_reauth"),
+            (190, 464, "Error validating access token", Remedy::Renew, "needs_reauth"),
+            (190, 467, "Error validating access token", Remedy::Renew, "needs_reauth"),
             (10, 0, "", Remedy::GiveUp, "permission_denied"),
             (200, 0, "", Remedy::GiveUp, "permission_denied"),
             (2_635, 0, "", Remedy::GiveUp, "operator_action_needed"),

@@ -10,7 +10,7 @@ use connectors::{Endpoints, OAuthClient, PlatformConfig, Platforms, Timing};
 use domain::ports::{
     AuthorizationRequest, Grant, PlatformAccess, PlatformError, Redemption, Secrets, StoreError,
 };
-use domain::{BusinessClock, CredentialId, Platform, SystemClock};
+use domain::{BusinessClock, CredentialId, FixedClock, Platform, SystemClock};
 use futures_util::future::join_all;
 use jobs::{CredentialVault, VaultError};
 use reqwest::header::LOCATION;
@@ -26,7 +26,7 @@ struct World {
     platforms: Arc<Platforms>,
     secrets: Arc<SecretsFile>,
     client: reqwest::Client,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl World {
@@ -61,13 +61,18 @@ impl World {
                 .build()
                 .unwrap(),
             simulators,
-            _folder: folder,
+            folder,
         }
     }
 
+    /// As one more process has it.
     fn vault(&self) -> CredentialVault {
+        self.vault_at(SystemClock)
+    }
+
+    fn vault_at(&self, clock: impl BusinessClock + 'static) -> CredentialVault {
         let secrets = Arc::clone(&self.secrets) as Arc<dyn Secrets>;
-        CredentialVault::new(secrets, Arc::clone(&self.platforms) as _, Arc::new(SystemClock))
+        CredentialVault::new(secrets, Arc::clone(&self.platforms) as _, Arc::new(clock))
     }
 
     /// What a fresh consent brings, told to expire after `left`.
@@ -235,6 +240,66 @@ async fn a_consent_that_is_gone_is_told_as_such() {
     assert!(needs_reauth(vault.access_token(id, GOOGLE).await));
     vault.store(id, &world.grant(GOOGLE, TimeDelta::minutes(30)).await).await.unwrap();
     assert!(vault.access_token(id, GOOGLE).await.is_ok(), "a new consent heals it");
+}
+
+#[tokio::test]
+async fn a_dead_token_gives_way_to_the_consent_that_another_process_took() {
+    let world = World::start().await;
+    for platform in Platform::ALL {
+        let (vault, other, id) = (world.vault(), world.vault(), CredentialId::new());
+        let dead = world.grant(platform, TimeDelta::days(50)).await;
+        other.store(id, &dead).await.unwrap();
+        let refused = vault.access_token(id, platform).await.unwrap();
+        world.platforms.revoke(platform, &dead).await.unwrap();
+        let before = world.token_calls().await;
+        let none = vault.renew(id, platform, &refused).await;
+        let Err(VaultError::Platform(PlatformError::NeedsReauth(_))) = none else {
+            panic!("{platform}: {none:?}");
+        };
+        let asked = world.token_calls().await - before;
+        assert_eq!(asked, u64::from(platform != META), "Meta exchanges no dead token");
+
+        // Whether or not its death was seen before the person connected anew.
+        for vault in [vault, world.vault()] {
+            let refused = vault.access_token(id, platform).await.unwrap();
+            let live = world.grant(platform, TimeDelta::days(50)).await;
+            other.store(id, &live).await.unwrap();
+            let given = vault.renew(id, platform, &refused).await.unwrap();
+            assert_eq!(text(&given), text(&live.access_token), "{platform}");
+            let given = vault.access_token(id, platform).await.unwrap();
+            assert_eq!(text(&given), text(&live.access_token), "{platform}");
+        }
+    }
+}
+
+/// A consent that covers too little is refused otherwise than a dead one.
+#[tokio::test]
+async fn what_another_process_stored_is_used_within_minutes_though_nothing_was_refused() {
+    let world = World::start().await;
+    let start = SystemClock.now();
+    let clock = FixedClock::at(start);
+    let (vault, id) = (world.vault_at(clock.clone()), CredentialId::new());
+    let narrow = world.grant(META, TimeDelta::days(50)).await;
+    vault.store(id, &narrow).await.unwrap();
+    let wide = world.grant(META, TimeDelta::days(50)).await;
+    world.vault().store(id, &wide).await.unwrap();
+    for (minutes, grant) in [(4, &narrow), (5, &wide)] {
+        clock.set(start + TimeDelta::minutes(minutes));
+        let given = vault.access_token(id, META).await.unwrap();
+        assert_eq!(text(&given), text(&grant.access_token), "after {minutes} minutes");
+    }
+
+    // The file cannot be read.
+    let file = world.folder.path().join("secrets/secrets.json");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    clock.set(start + TimeDelta::hours(1));
+    let unknown = world.vault().access_token(id, META).await.unwrap_err();
+    assert!(matches!(unknown, VaultError::Store(StoreError::Unavailable { .. })), "{unknown:?}");
+    let given = vault.access_token(id, META).await.unwrap();
+    assert_eq!(text(&given), text(&wide.access_token), "while the store is away");
+    clock.set(start + TimeDelta::days(44));
+    vault.access_token(id, META).await.expect_err("it may run out, and cannot be renewed");
 }
 
 #[tokio::test]

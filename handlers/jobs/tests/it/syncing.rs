@@ -8,13 +8,13 @@ use domain::ports::{
     AuthorizationRequest, Grant, PlatformAccess, QueueConsumer, Redemption, Triggered, Triggers,
 };
 use domain::registry::{FUNCTIONS, Trigger};
-use domain::{CredentialId, Platform};
-use jobs::{Functions, Sync, SyncError, SyncEvent};
+use domain::{CredentialId, Platform, SystemClock};
+use jobs::{CredentialVault, Functions, Sync, SyncError, SyncEvent};
 use reqwest::header::LOCATION;
 use secrecy::SecretString;
 use serde_json::json;
 use simulators::Running;
-use stores::PostgresQueue;
+use stores::{PostgresQueue, SecretsFile};
 use url::Url;
 
 use crate::building::transform;
@@ -27,6 +27,7 @@ struct Simulated {
     /// Running until the test ends.
     _simulators: Running,
     client: reqwest::Client,
+    consents: Vec<(CredentialId, Platform, Grant)>,
     dbt: FakeDbt,
     sync: Sync,
 }
@@ -47,19 +48,21 @@ impl Simulated {
         };
         let client =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let simulated = Self { world, _simulators: simulators, client, dbt, sync };
+        let mut simulated =
+            Self { world, _simulators: simulators, client, consents: Vec::new(), dbt, sync };
         for platform in Platform::ALL {
             simulated.connect(platform).await;
         }
         simulated
     }
 
-    async fn connect(&self, platform: Platform) {
+    async fn connect(&mut self, platform: Platform) {
         let grant = self.grant(platform).await;
         let accounts = self.world.platforms.accounts(platform, &grant.access_token).await.unwrap();
         let credential = CredentialId::new();
         self.world.vault.store(credential, &grant).await.unwrap();
         self.world.assign(credential, platform, &accounts[0]).await;
+        self.consents.push((credential, platform, grant));
     }
 
     async fn grant(&self, platform: Platform) -> Grant {
@@ -168,6 +171,27 @@ async fn a_sync_brings_everything_home_and_a_second_one_changes_nothing() {
     let report = simulated.sync.run(&[run], &|_| {}).await.unwrap();
     assert_eq!(report.data_version, 2);
     assert_eq!(simulated.rows().await, rows);
+}
+
+#[tokio::test]
+async fn a_consent_that_another_process_took_is_used_as_soon_as_the_old_one_is_refused() {
+    let simulated = Simulated::start().await;
+    let world = &simulated.world;
+    let run = world.plan(None).await;
+    let report = simulated.sync.run(&[run], &|_| {}).await.unwrap();
+    assert!(report.failures.is_empty(), "{report:?}");
+
+    let secrets = SecretsFile::open(world.folder.path().join("secrets")).unwrap();
+    let platforms = Arc::clone(&world.platforms) as _;
+    let other = CredentialVault::new(Arc::new(secrets), platforms, Arc::new(SystemClock));
+    for (credential, platform, dead) in &simulated.consents {
+        world.platforms.revoke(*platform, dead).await.unwrap();
+        let live = simulated.grant(*platform).await;
+        other.store(*credential, &live).await.unwrap();
+    }
+    let run = world.plan(None).await;
+    let report = simulated.sync.run(&[run], &|_| {}).await.unwrap();
+    assert!(report.failures.is_empty(), "{report:?}");
 }
 
 #[tokio::test]
