@@ -1,7 +1,7 @@
 //! The addresses of Azure's services.
 
 use domain::ports::StoreError;
-use url::Url;
+use url::{Host, Url};
 
 /// The service's URL as the clients want it: over TLS, which the tokens need, with no slash at
 /// the end of a path and nothing behind it.
@@ -23,6 +23,16 @@ pub(crate) fn endpoint(service: &Url) -> Result<Url, StoreError> {
     Ok(url)
 }
 
+/// Whether a stand-in on this machine is asked in the place of Azure.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,6 +47,21 @@ mod tests {
         ] {
             let url = endpoint(&given.parse().unwrap()).unwrap();
             assert_eq!(url.as_str(), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn only_this_machine_may_pose_as_azure() {
+        for (url, expected) in [
+            ("https://127.0.0.1:8443/", true),
+            ("https://[::1]:8443/", true),
+            ("https://localhost:8443/", true),
+            ("https://miq.vault.azure.net/", false),
+            ("https://localhost.example.com/", false),
+            ("https://127.0.0.1.example.com/", false),
+            ("https://10.0.0.4/", false),
+        ] {
+            assert_eq!(is_loopback(&url.parse().unwrap()), expected, "{url}");
         }
     }
 

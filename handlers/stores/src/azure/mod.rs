@@ -12,7 +12,7 @@ mod refusal;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use endpoint::endpoint;
+pub(crate) use endpoint::{endpoint, is_loopback};
 pub use identity::AzureIdentity;
 pub(crate) use patience::Patience;
 pub(crate) use refusal::{Resource, answered, explain};

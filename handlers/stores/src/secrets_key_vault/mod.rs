@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use domain::ports::{BoxError, Secrets, StoreError};
 use moka::future::Cache;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
 use url::Url;
 
 use self::vault::{Deleted, Stored, Vault, WHAT};
@@ -31,7 +32,7 @@ const KEPT: u64 = 1_000;
 const MAX_VALUE: usize = 25_000;
 
 /// How long Key Vault may take over a deletion or a recovery, which it finishes after it has
-/// answered; seconds are usual.
+/// answered; seconds are usual. No call begins later.
 const SETTLED: Duration = Duration::from_secs(30);
 
 /// Between two looks at whether it has; doubled each time.
@@ -42,23 +43,24 @@ const LAST_LOOK: Duration = Duration::from_secs(3);
 pub struct KeyVaultSecrets {
     vault: Vault,
     recent: Cache<String, SecretString>,
+    settled: Duration,
 }
 
 impl KeyVaultSecrets {
     /// `vault` is its URL, `https://NAME.vault.azure.net/`. Nothing is contacted yet.
     pub fn new(identity: &AzureIdentity, vault: &Url) -> Result<Self, StoreError> {
         let recent = Cache::builder().max_capacity(KEPT).time_to_live(MAX_AGE).build();
-        Ok(Self { vault: Vault::new(identity, vault)?, recent })
+        Ok(Self { vault: Vault::new(identity, vault)?, recent, settled: SETTLED })
     }
 
     /// Stores a version, bringing the name back first if it was deleted.
     async fn store(&self, name: &str, value: &SecretString) -> Result<(), StoreError> {
-        let mut looks = Looks::begin();
+        let mut looks = Looks::until(Instant::now() + self.settled);
         loop {
             match self.vault.set(name, value).await? {
                 Stored::Done => return Ok(()),
-                Stored::NameIsDeleted => self.vault.recover(name).await?,
-                Stored::NameIsBusy => {}
+                Stored::NameIsDeleted if looks.may_go_on() => self.vault.recover(name).await?,
+                Stored::NameIsDeleted | Stored::NameIsBusy => {}
             }
             if !looks.wait().await {
                 return Err(self.vault.unsettled(name));
@@ -67,11 +69,15 @@ impl KeyVaultSecrets {
     }
 
     async fn remove(&self, name: &str) -> Result<(), StoreError> {
-        let mut looks = Looks::begin();
+        let mut looks = Looks::until(Instant::now() + self.settled);
         loop {
             match self.vault.delete(name).await? {
                 Deleted::WasNotThere => return Ok(()),
-                Deleted::Begun if self.vault.get_if_enabled(name).await?.is_none() => return Ok(()),
+                Deleted::Begun if looks.may_go_on() => {
+                    if self.vault.get_if_enabled(name).await?.is_none() {
+                        return Ok(());
+                    }
+                }
                 Deleted::Begun | Deleted::NameIsBusy => {}
             }
             if !looks.wait().await {
@@ -154,20 +160,26 @@ fn again(error: &StoreError) -> StoreError {
 
 /// Looking again and again, less and less often, for a bounded time.
 struct Looks {
-    left: Duration,
+    until: Instant,
     pause: Duration,
 }
 
 impl Looks {
-    fn begin() -> Self {
-        Self { left: SETTLED, pause: FIRST_LOOK }
+    fn until(until: Instant) -> Self {
+        Self { until, pause: FIRST_LOOK }
     }
 
-    /// False once there is no time left.
+    fn may_go_on(&self) -> bool {
+        Instant::now() < self.until
+    }
+
+    /// False if there is no time left for another look.
     async fn wait(&mut self) -> bool {
-        let Some(left) = self.left.checked_sub(self.pause) else { return false };
-        tokio::time::sleep(self.pause).await;
-        self.left = left;
+        let next = Instant::now() + self.pause;
+        if next > self.until {
+            return false;
+        }
+        tokio::time::sleep_until(next).await;
         self.pause = (self.pause * 2).min(LAST_LOOK);
         true
     }

@@ -97,6 +97,24 @@ async fn a_name_that_is_being_deleted_is_written_once_it_is_free() {
     assert_eq!(text(world.secrets.get("a").await), None);
 }
 
+/// The calls take up the time, not the pauses between them.
+#[tokio::test]
+async fn a_name_that_stays_busy_is_given_up_however_slow_the_calls_are() {
+    let world = World::start().await;
+    world.secrets.set("a", secret("old")).await.unwrap();
+    world.vault.set_settling(Duration::from_hours(1));
+    world.secrets.delete("a").await.unwrap();
+    let gate = world.gate().await;
+    gate.order(Order::always(Fault::Delay(Duration::from_millis(500))).method(Method::PUT));
+    let mut slow = process(&gate.url(), PATIENT);
+    slow.settled = Duration::from_secs(1);
+    let before = world.calls("PUT", "secrets/a");
+    let given_up = reason(slow.set("a", secret("new")).await);
+    assert!(given_up.contains("still deleting or recovering the secret a"), "{given_up}");
+    let asked = world.calls("PUT", "secrets/a") - before;
+    assert!((1..=2).contains(&asked), "a third call would begin after more than a second: {asked}");
+}
+
 #[tokio::test]
 async fn a_vault_that_asks_to_wait_is_asked_again_when_it_says() {
     let world = World::start().await;

@@ -1,5 +1,7 @@
 //! How Azure Resource Manager says no, and how it greets a token.
 
+use std::time::Duration;
+
 use serde_json::json;
 use warp::http::StatusCode;
 
@@ -58,12 +60,16 @@ pub(super) fn refusal(platform: &Platform, call: &Call, action: &str) -> Option<
     None
 }
 
+pub(super) fn throttled(retry_after: Duration) -> Answer {
+    let message = "Number of requests for subscription and operation type exceeded the limit.";
+    error(StatusCode::TOO_MANY_REQUESTS, "SubscriptionRequestsThrottled", message)
+        .with_header("retry-after", retry_after.as_secs().to_string())
+}
+
 fn trouble(orders: &mut Orders) -> Option<Answer> {
     if orders.throttled > 0 {
         orders.throttled -= 1;
-        let message = "Number of requests for subscription and operation type exceeded the limit.";
-        let answer = error(StatusCode::TOO_MANY_REQUESTS, "SubscriptionRequestsThrottled", message);
-        return Some(answer.with_header("retry-after", orders.retry_after.as_secs().to_string()));
+        return Some(throttled(orders.retry_after));
     }
     if orders.unavailable > 0 {
         orders.unavailable -= 1;

@@ -23,6 +23,8 @@ pub enum Status {
     Succeeded,
     Failed,
     Stopped,
+    /// The platform has lost sight of it.
+    Unknown,
 }
 
 /// An execution as a test sees it.
@@ -61,8 +63,7 @@ impl Executions {
         template: &Template,
         image_missing: bool,
     ) -> io::Result<String> {
-        let suffix: String = Uuid::new_v4().simple().to_string().chars().take(7).collect();
-        let name = format!("{}-{suffix}", job.name);
+        let name = new_name(job);
         let folder = Arc::new(tempfile::tempdir()?);
         let state = State { status: Status::Running, began: SystemClock.now(), ended: None };
         let (state, stop) = (Arc::new(Mutex::new(state)), Arc::new(Notify::new()));
@@ -81,6 +82,32 @@ impl Executions {
             _run: AbortOnDropHandle::new(tokio::spawn(run)),
         });
         Ok(name)
+    }
+
+    /// An execution that began so long ago, and of which nobody will ever know how it ended.
+    pub(super) fn strand(
+        &self,
+        job: &TransformJob,
+        template: Template,
+        age: Duration,
+    ) -> io::Result<String> {
+        let name = new_name(job);
+        let began = SystemClock.now() - age;
+        let state = State { status: Status::Unknown, began, ended: None };
+        self.all().push(Execution {
+            name: name.clone(),
+            template,
+            state: Arc::new(Mutex::new(state)),
+            stop: Arc::new(Notify::new()),
+            folder: Arc::new(tempfile::tempdir()?),
+            _run: AbortOnDropHandle::new(tokio::spawn(std::future::pending())),
+        });
+        Ok(name)
+    }
+
+    /// Ends and forgets all.
+    pub(super) fn forget(&self) {
+        self.all().clear();
     }
 
     /// Asks an execution to end. `None` if there is none of that name.
@@ -167,6 +194,11 @@ async fn run(
     let mut state = lock(&state);
     state.status = status;
     state.ended = Some(SystemClock.now());
+}
+
+fn new_name(job: &TransformJob) -> String {
+    let suffix: String = Uuid::new_v4().simple().to_string().chars().take(7).collect();
+    format!("{}-{suffix}", job.name)
 }
 
 fn timestamp(at: DateTime<Utc>) -> String {

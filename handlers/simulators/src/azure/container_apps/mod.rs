@@ -64,6 +64,8 @@ struct Orders {
     unavailable: u32,
     image_missing: bool,
     unseen: u32,
+    forgetful: bool,
+    busy_starts: u32,
     start_answer: StartAnswer,
     /// Calls that were let in, as `POST start`.
     calls: Vec<String>,
@@ -133,6 +135,13 @@ impl ContainerApps {
         Ok(self.platform.begin(&template)?)
     }
 
+    /// An execution that began so long ago and of which the platform has lost sight: its status is
+    /// `Unknown`, it never shows an end, and no stop changes that.
+    pub fn strand(&self, age: Duration) -> anyhow::Result<String> {
+        let job = &self.platform.job;
+        Ok(self.platform.executions.strand(job, Template::of(job), age)?)
+    }
+
     /// The calls that were let in, oldest first: `GET executions`, `POST start`.
     pub fn calls(&self) -> Vec<String> {
         self.platform.orders().calls.clone()
@@ -163,6 +172,18 @@ impl ContainerApps {
     /// ago is not known everywhere yet.
     pub fn overlook_executions(&self, times: u32) {
         self.platform.orders().unseen = times;
+    }
+
+    /// Forgets all executions once they have been listed, as the platform does with those beyond
+    /// the last hundred, and ends those that run.
+    pub fn forget_once_listed(&self) {
+        self.platform.orders().forgetful = true;
+    }
+
+    /// Answers the next `times` starts, and no other calls, with 429.
+    pub fn throttle_starts(&self, times: u32, retry_after: Duration) {
+        let mut orders = self.platform.orders();
+        (orders.busy_starts, orders.retry_after) = (times, retry_after);
     }
 
     /// Does what the next start asks, and cuts the connection in the place of an answer.

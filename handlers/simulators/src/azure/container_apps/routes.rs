@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use warp::http::{Method, StatusCode};
 
-use super::answers::{error, refusal, resource_not_found};
+use super::answers::{error, refusal, resource_not_found, throttled};
 use super::template::Template;
 use super::{Platform, StartAnswer};
 use crate::wire::{Answer, Call};
@@ -70,6 +70,12 @@ fn job(platform: &Platform) -> Value {
 }
 
 fn start(platform: &Platform, call: &Call) -> Answer {
+    let mut orders = platform.orders();
+    if orders.busy_starts > 0 {
+        orders.busy_starts -= 1;
+        return throttled(orders.retry_after);
+    }
+    drop(orders);
     let template = match Template::asked_for(&platform.job, &call.body) {
         Ok(template) => template,
         Err((code, message)) => return error(StatusCode::BAD_REQUEST, code, &message),
@@ -110,6 +116,8 @@ fn list(platform: &Platform, call: &Call) -> Answer {
         let (base, id, next) = (&call.base_url, platform.job.id(), from + PAGE);
         let link = format!("{base}{id}/executions?api-version=2025-01-01&$skipToken={next}");
         body["nextLink"] = json!(link);
+    } else if std::mem::take(&mut platform.orders().forgetful) {
+        platform.executions.forget();
     }
     Answer::ok(&body)
 }

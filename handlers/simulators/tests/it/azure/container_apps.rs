@@ -234,6 +234,40 @@ async fn an_execution_that_takes_too_long_fails() {
     caller.until_status(Status::Failed).await;
 }
 
+#[tokio::test]
+async fn an_execution_that_the_platform_lost_sight_of_shows_no_end() {
+    let caller = Caller::new("", HOUR).await;
+    let name = caller.platform.strand(HOUR).expect("an execution");
+    let below = format!("/executions/{name}");
+    caller.ask(Method::POST, &format!("{below}/stop"), Value::Null, 202).await;
+    let shown = caller.ask(Method::GET, &below, Value::Null, 200).await;
+    assert_eq!(shown["properties"]["status"], "Unknown");
+    assert!(shown["properties"]["startTime"].is_string(), "{shown}");
+    assert!(shown["properties"]["endTime"].is_null(), "{shown}");
+}
+
+#[tokio::test]
+async fn what_was_forgotten_is_listed_once_more_and_found_no_more() {
+    let caller = Caller::new("sleep 3600", HOUR).await;
+    let name = caller.start().await;
+    caller.platform.forget_once_listed();
+    let listed = caller.ask(Method::GET, "/executions", Value::Null, 200).await;
+    assert_eq!(listed["value"][0]["name"], *name);
+    let below = format!("/executions/{name}");
+    caller.ask(Method::GET, &below, Value::Null, 404).await;
+    caller.ask(Method::POST, &format!("{below}/stop"), Value::Null, 404).await;
+}
+
+#[tokio::test]
+async fn a_throttled_start_starts_nothing() {
+    let caller = Caller::new("", HOUR).await;
+    caller.platform.throttle_starts(1, Duration::from_secs(7));
+    caller.ask(Method::GET, "/executions", Value::Null, 200).await;
+    caller.ask(Method::POST, "/start", Value::Null, 429).await;
+    assert!(caller.platform.executions().is_empty());
+    caller.start().await;
+}
+
 /// A process that has ended may still be listed, as `Z`.
 fn is_running(id: &str) -> bool {
     let listed = Command::new("ps").args(["-o", "stat=", "-p", id]).output().expect("ps runs");

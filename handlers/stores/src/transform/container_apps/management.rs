@@ -11,15 +11,21 @@ use azure_core::http::{
 };
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::ABANDONED;
 use super::job_id::JobId;
 use super::trouble::{Again, Trouble};
-use super::wire::{Execution, Executions, Job, Started, Template};
-use crate::azure::AzureIdentity;
+use super::wire::{Execution, Executions, Job, JobProperties, Started, Template};
+use crate::azure::{AzureIdentity, is_loopback};
 
 const API_VERSION: &str = "2025-01-01";
-const SCOPE: &str = "https://management.azure.com/.default";
+
+/// What tokens for a stand-in on this machine are issued for.
+const PUBLIC_CLOUD: &str = "https://management.azure.com";
+
+const STARTING: &str = "start";
 
 const LOCATION: HeaderName = HeaderName::from_static_standard("location");
 
@@ -46,7 +52,7 @@ pub(super) struct Management {
 
 impl Management {
     pub(super) fn new(identity: &AzureIdentity, base: Url, job: JobId) -> Self {
-        let bearer = BearerTokenAuthorizationPolicy::new(identity.credential(), [SCOPE]);
+        let bearer = BearerTokenAuthorizationPolicy::new(identity.credential(), [scope(&base)]);
         let pipeline = Pipeline::new(
             option_env!("CARGO_PKG_NAME"),
             option_env!("CARGO_PKG_VERSION"),
@@ -58,27 +64,33 @@ impl Management {
         Self { pipeline, base, job }
     }
 
-    /// What an execution of the job runs.
-    pub(super) async fn template(&self, until: Instant) -> Result<Template, Trouble> {
+    /// What an execution of the job runs, and for how long.
+    pub(super) async fn job(&self, until: Instant) -> Result<JobProperties, Trouble> {
         let url = self.url("")?;
         let job: Job = persist(until, || self.read("look at", url.clone())).await?;
-        Ok(job.properties.template)
+        Ok(job.properties)
     }
 
     /// Starts an execution and answers its name. If that is [`Again::Unsure`], there may be one.
+    /// Once `dropped` no attempt begins; one that is under way is seen through.
     pub(super) async fn start(
         &self,
         template: &Template,
         until: Instant,
+        dropped: &CancellationToken,
     ) -> Result<String, Trouble> {
-        const DOING: &str = "start";
         let url = self.url("/start")?;
         let body = serde_json::to_vec(template).expect("a template is plain data");
-        let start = || self.call(DOING, Method::Post, url.clone(), Some(body.clone()));
-        let mut answer = repeat(until, |again| again == Again::Safe, start).await?;
-        // The name comes with the answer or, the specification allows, from another place later.
+        let start = || self.call(STARTING, Method::Post, url.clone(), Some(body.clone()));
+        let accepted = repeat(until, dropped, |again| again == Again::Safe, start).await?;
+        self.name_of(accepted, until).await.map_err(Trouble::after_acceptance)
+    }
+
+    /// The name comes with the answer or, the specification allows, from another place later.
+    async fn name_of(&self, accepted: RawResponse, until: Instant) -> Result<String, Trouble> {
+        let mut answer = accepted;
         loop {
-            if let Ok(started) = decode::<Started>(DOING, &answer) {
+            if let Ok(started) = decode::<Started>(STARTING, &answer) {
                 return Ok(started.name);
             }
             let Some(place) = answer.headers().get_optional_string(&LOCATION) else {
@@ -88,7 +100,8 @@ impl Management {
             };
             let place = self.own(&place)?;
             tokio::time::sleep(PAUSE).await;
-            answer = persist(until, || self.call(DOING, Method::Get, place.clone(), None)).await?;
+            answer =
+                persist(until, || self.call(STARTING, Method::Get, place.clone(), None)).await?;
         }
     }
 
@@ -171,6 +184,16 @@ impl Management {
     }
 }
 
+/// What the token has to be for: each cloud's management API takes its own.
+fn scope(base: &Url) -> String {
+    let audience = if is_loopback(base) {
+        PUBLIC_CLOUD.to_owned()
+    } else {
+        base.origin().ascii_serialization()
+    };
+    format!("{audience}/.default")
+}
+
 fn decode<T: DeserializeOwned>(doing: &str, response: &RawResponse) -> Result<T, Trouble> {
     serde_json::from_slice(response.body().as_ref()).map_err(|error| {
         Trouble::never(format!("what Azure answered when asked to {doing} the dbt job: {error}"))
@@ -182,11 +205,13 @@ async fn persist<T, F>(until: Instant, call: impl Fn() -> F) -> Result<T, Troubl
 where
     F: Future<Output = Result<T, Trouble>>,
 {
-    repeat(until, |again| again != Again::Never, call).await
+    repeat(until, &CancellationToken::new(), |again| again != Again::Never, call).await
 }
 
+/// Makes no attempt once it is `dropped`.
 async fn repeat<T, F>(
     until: Instant,
+    dropped: &CancellationToken,
     may: impl Fn(Again) -> bool,
     call: impl Fn() -> F,
 ) -> Result<T, Trouble>
@@ -195,6 +220,9 @@ where
 {
     let mut pause = PAUSE;
     loop {
+        if dropped.is_cancelled() {
+            return Err(Trouble::never(ABANDONED.to_owned()));
+        }
         let trouble = match call().await {
             Err(trouble) if may(trouble.again) => trouble,
             done => return done,
@@ -204,7 +232,30 @@ where
             return Err(trouble);
         }
         tracing::debug!(error = &trouble as &dyn std::error::Error, "asking Azure again");
-        tokio::time::sleep(wait).await;
+        dropped.run_until_cancelled(tokio::time::sleep(wait)).await;
         pause = (2 * pause).min(LONGEST_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_for_the_cloud_that_is_asked() {
+        for (base, expected) in [
+            ("https://management.azure.com/", "https://management.azure.com/.default"),
+            (
+                "https://management.usgovcloudapi.net",
+                "https://management.usgovcloudapi.net/.default",
+            ),
+            (
+                "https://management.chinacloudapi.cn/",
+                "https://management.chinacloudapi.cn/.default",
+            ),
+            ("https://127.0.0.1:8443/", "https://management.azure.com/.default"),
+        ] {
+            assert_eq!(scope(&base.parse().unwrap()), expected, "{base}");
+        }
     }
 }

@@ -3,7 +3,8 @@
 //! **Invariant:** dbt does not outlive whoever waits for it by more than the platform takes to
 //! stop an execution, and never runs twice at once: an execution is stopped when its build is
 //! dropped or out of time, and one that a killed process left behind is stopped, and waited for,
-//! before the next begins.
+//! before the next begins. A build that was dropped starts nothing any more, and stops nothing but
+//! what bears its own mark: the job may be another's by then.
 
 mod job_id;
 mod management;
@@ -17,16 +18,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::ports::{BoxError, BuildReport, StoreError, Transformer};
+use domain::{BusinessClock, SystemClock};
 use sqlx::PgPool;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use url::Url;
+use uuid::Uuid;
 
 use self::job_id::JobId;
 use self::management::Management;
 use self::trouble::{Again, Trouble};
-use self::wire::{State, Template};
+use self::wire::{Configuration, Execution, State, Template};
 use crate::azure::{AzureIdentity, endpoint};
 
 /// How long a call that prepares or ends a build is repeated.
@@ -38,6 +41,9 @@ const STOPPING: Duration = Duration::from_mins(2);
 
 /// Between two looks at an execution, at first and in the long run.
 const LOOKS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
+
+/// The variable by which an execution tells whose it is: each start has its own value.
+const MARK: &str = "MIQ_BUILD";
 
 /// Told to nobody but the log.
 const ABANDONED: &str = "nobody waits for the build any more";
@@ -114,18 +120,21 @@ impl ContainerAppsJob {
     ) -> Result<BuildReport, StoreError> {
         let deadline = Instant::now() + self.timeout;
         let mut template = tokio::select! {
-            prepared = self.prepare() => prepared.map_err(not_run)?,
+            biased;
             () = dropped.cancelled() => return Err(not_run(ABANDONED)),
+            prepared = self.prepare() => prepared.map_err(not_run)?,
         };
         template.set("MIQ_DBT_PUBLISHED_CHANGE", &published_change.to_string());
         template.set("MIQ_DBT_THROUGH_CHANGE", &through_change.to_string());
-        let execution = self.start(&template).await.map_err(not_run)?;
+        let execution = self.start(&template, &dropped).await.map_err(not_run)?;
         tracing::info!(execution, "the dbt job was started");
 
+        let known_by = Instant::now() + PATIENCE;
         let over = tokio::select! {
-            ended = self.ended(&execution) => ended.map(Over::Ended),
-            () = tokio::time::sleep_until(deadline) => Ok(Over::OutOfTime),
+            biased;
             () = dropped.cancelled() => Ok(Over::Dropped),
+            ended = self.ended(&execution, known_by) => ended.map(Over::Ended),
+            () = tokio::time::sleep_until(deadline) => Ok(Over::OutOfTime),
         };
         match over {
             Ok(Over::Ended(state)) => self.report(&execution, state, &template).await,
@@ -152,36 +161,62 @@ impl ContainerAppsJob {
 
     /// Ends what an earlier, killed process left running, and answers what to run.
     async fn prepare(&self) -> Result<Template, Trouble> {
-        let until = Instant::now() + PATIENCE;
-        self.clear().await?;
-        self.management.template(until).await
+        self.clear(None).await?;
+        Ok(self.management.job(Instant::now() + PATIENCE).await?.template)
     }
 
-    async fn clear(&self) -> Result<(), Trouble> {
+    /// Ends what runs: what bears this mark or, without one, everything.
+    async fn clear(&self, mark: Option<&str>) -> Result<(), Trouble> {
         let until = Instant::now() + PATIENCE;
-        let executions = self.management.executions(until).await?;
-        let running = executions.iter().filter(|execution| execution.state() == State::Running);
-        let running: Vec<&str> = running.map(|execution| &*execution.name).collect();
-        for execution in &running {
-            tracing::warn!(execution, "an execution that nobody waits for is stopped");
-            self.management.stop(execution, until).await?;
+        let mut running = self.management.executions(until).await?;
+        running.retain(|execution| {
+            execution.state() == State::Running
+                && mark.is_none_or(|mark| execution.says(MARK, mark))
+        });
+        if running.is_empty() {
+            return Ok(());
         }
-        for execution in running {
-            tokio::time::timeout(STOPPING, self.ended(execution)).await.map_err(|_| {
-                Trouble::never(format!(
-                    "the execution {execution} of an earlier build was stopped, and still runs"
-                ))
-            })??;
+        let configuration = self.management.job(until).await?.configuration;
+        let (over, running): (Vec<_>, Vec<_>) =
+            running.into_iter().partition(|execution| is_over(execution, configuration.as_ref()));
+        for Execution { name, .. } in &over {
+            tracing::warn!(
+                execution = name,
+                "an execution shows no end, and is older than the platform lets any become"
+            );
+        }
+        for Execution { name, .. } in &running {
+            tracing::warn!(execution = name, "an execution that nobody waits for is stopped");
+            self.management.stop(name, until).await?;
+        }
+        for Execution { name, .. } in &running {
+            // It was listed, so what is not known is gone.
+            match tokio::time::timeout(STOPPING, self.ended(name, Instant::now())).await {
+                Ok(Err(trouble)) if !trouble.is_not_found() => return Err(trouble),
+                Ok(_) => {}
+                Err(_) => {
+                    return Err(Trouble::never(format!(
+                        "the execution {name} of an earlier build was stopped, and still runs"
+                    )));
+                }
+            }
         }
         Ok(())
     }
 
-    /// Starts an execution. If it may have been started without an answer, it is found and ended.
-    async fn start(&self, template: &Template) -> Result<String, Trouble> {
-        let started = self.management.start(template, Instant::now() + PATIENCE).await;
+    /// Starts an execution. If it may have been started without an answer, it is found and ended,
+    /// and no other: one that another build has started since bears another mark.
+    async fn start(
+        &self,
+        template: &Template,
+        dropped: &CancellationToken,
+    ) -> Result<String, Trouble> {
+        let (mut template, mark) = (template.clone(), Uuid::new_v4().to_string());
+        template.set(MARK, &mark);
+        let started = self.management.start(&template, Instant::now() + PATIENCE, dropped).await;
         if let Err(trouble) = &started
             && trouble.again == Again::Unsure
-            && let Err(error) = self.clear().await
+            && let Err(error) = self.clear(Some(&mark)).await
         {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -191,17 +226,16 @@ impl ContainerAppsJob {
         started
     }
 
-    /// Waits for an execution's end, however long Azure does not answer meanwhile.
-    async fn ended(&self, execution: &str) -> Result<State, Trouble> {
-        let appeared_by = Instant::now() + PATIENCE;
+    /// Waits for an execution's end, however long Azure does not answer meanwhile. What was
+    /// started a moment ago may not be known everywhere before `known_by`.
+    async fn ended(&self, execution: &str, known_by: Instant) -> Result<State, Trouble> {
         let mut pause = LOOKS.0;
         loop {
             tokio::time::sleep(pause).await;
             pause = (pause + LOOKS.0 / 4).min(LOOKS.1);
             match self.management.execution(execution).await.map(|execution| execution.state()) {
                 Ok(State::Running) => {}
-                // What was started a moment ago may not be known everywhere.
-                Err(trouble) if trouble.is_not_found() && Instant::now() < appeared_by => {}
+                Err(trouble) if trouble.is_not_found() && Instant::now() < known_by => {}
                 Err(trouble) if trouble.again != Again::Never => {
                     tracing::warn!(
                         error = &trouble as &dyn std::error::Error,
@@ -254,6 +288,14 @@ impl ContainerAppsJob {
              --container {container}"
         )
     }
+}
+
+/// Whether an execution that shows no end must have had it: what the platform has lost sight of
+/// stays as it was last seen.
+fn is_over(execution: &Execution, configuration: Option<&Configuration>) -> bool {
+    configuration.is_some_and(|configuration| {
+        execution.is_older_than(configuration.longest() + STOPPING, SystemClock.now())
+    })
 }
 
 fn not_run(error: impl Into<BoxError>) -> StoreError {

@@ -45,6 +45,12 @@ impl Trouble {
         Self::new(Again::Never, message)
     }
 
+    /// The same of a call that was made after another had been accepted, which may have had its
+    /// effect.
+    pub(super) fn after_acceptance(self) -> Self {
+        Self { again: Again::Unsure, ..self }
+    }
+
     /// The service does not know what it was asked about.
     pub(super) fn is_not_found(&self) -> bool {
         self.status == Some(StatusCode::NotFound)

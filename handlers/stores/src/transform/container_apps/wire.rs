@@ -1,5 +1,8 @@
 //! What the management API sends and takes, as the schema of Microsoft.App 2025-01-01 has it.
 
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
@@ -11,6 +14,24 @@ pub(super) struct Job {
 #[derive(Debug, Deserialize)]
 pub(super) struct JobProperties {
     pub(super) template: Template,
+    pub(super) configuration: Option<Configuration>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Configuration {
+    /// Seconds that the platform lets one attempt run.
+    replica_timeout: u32,
+    /// Attempts after the first.
+    replica_retry_limit: Option<u32>,
+}
+
+impl Configuration {
+    /// How long the platform lets an execution run.
+    pub(super) fn longest(&self) -> Duration {
+        let attempts = self.replica_retry_limit.unwrap_or(0).saturating_add(1);
+        Duration::from_secs(self.replica_timeout.into()).saturating_mul(attempts)
+    }
 }
 
 /// `JobExecutionTemplate`: what an execution runs. It replaces the job's own template as a whole,
@@ -63,6 +84,12 @@ impl Template {
             variables.push(Variable { name, value, secret_ref: None });
         }
     }
+
+    /// Whether a container has the variable with this value.
+    fn says(&self, name: &str, value: &str) -> bool {
+        let mut variables = self.containers.iter().filter_map(|one| one.env.as_ref()).flatten();
+        variables.any(|one| one.name == name && one.value.as_deref() == Some(value))
+    }
 }
 
 /// The answer to a start.
@@ -88,7 +115,9 @@ pub(super) struct Execution {
 #[serde(rename_all = "camelCase")]
 struct ExecutionProperties {
     status: Option<String>,
+    start_time: Option<String>,
     end_time: Option<String>,
+    template: Option<Template>,
 }
 
 /// What matters of an execution's status.
@@ -112,6 +141,18 @@ impl Execution {
             _ if self.properties.end_time.is_some() => State::Failed,
             _ => State::Running,
         }
+    }
+
+    /// Whether what it runs has the variable with this value.
+    pub(super) fn says(&self, name: &str, value: &str) -> bool {
+        self.properties.template.as_ref().is_some_and(|template| template.says(name, value))
+    }
+
+    /// Whether it began longer ago than that.
+    pub(super) fn is_older_than(&self, age: Duration, now: DateTime<Utc>) -> bool {
+        let began = self.properties.start_time.as_deref().map(DateTime::parse_from_rfc3339);
+        let Some(Ok(began)) = began else { return false };
+        now.signed_duration_since(began).to_std().is_ok_and(|is| is > age)
     }
 }
 
@@ -183,5 +224,30 @@ mod tests {
         assert_eq!(state(json!({"status": "Degraded"})), State::Running);
         assert_eq!(state(json!({"status": "Unknown", "endTime": "2026-01-01"})), State::Failed);
         assert_eq!(state(json!({})), State::Running);
+    }
+
+    #[test]
+    fn the_platform_lets_an_execution_run_for_all_attempts_together() {
+        let longest = |configuration| {
+            serde_json::from_value::<Configuration>(configuration).unwrap().longest()
+        };
+        assert_eq!(longest(json!({"replicaTimeout": 1500})), Duration::from_mins(25));
+        let thrice = json!({"replicaTimeout": 60, "replicaRetryLimit": 2});
+        assert_eq!(longest(thrice), Duration::from_mins(3));
+    }
+
+    #[test]
+    fn an_age_is_told_only_by_a_start() {
+        let now = "2026-01-01T12:00:00Z".parse().unwrap();
+        let old = |properties| {
+            let execution = json!({"name": "miq-dbt-1", "properties": properties});
+            let execution: Execution = serde_json::from_value(execution).unwrap();
+            execution.is_older_than(Duration::from_mins(27), now)
+        };
+        assert!(old(json!({"startTime": "2026-01-01T11:32:59+00:00"})));
+        assert!(!old(json!({"startTime": "2026-01-01T11:33:00+00:00"})));
+        assert!(!old(json!({"startTime": "2026-01-01T12:00:01+00:00"})), "a clock is ahead");
+        assert!(!old(json!({"startTime": "yesterday"})));
+        assert!(!old(json!({})));
     }
 }

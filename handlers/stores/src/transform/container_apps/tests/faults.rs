@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::ports::{StoreError, Transformer};
 use simulators::azure::Status;
+use tokio_util::sync::CancellationToken;
 
 use super::stage::{ENDLESS, GREEN, Stage, chain, write};
 use crate::AzureIdentity;
@@ -63,6 +64,65 @@ async fn a_start_whose_answer_is_lost_leaves_nothing_running() {
     let error = stage.job().build(0, 0).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
     assert_eq!(stage.states(), [Status::Stopped], "{}", chain(&error));
+}
+
+/// Longer ago than the stage's platform lets an execution run and takes to stop it.
+#[tokio::test]
+async fn an_execution_that_the_platform_lost_sight_of_holds_up_no_build() {
+    let stage = Stage::script(GREEN).await;
+    stage.platform.strand(Duration::from_mins(5)).unwrap();
+    assert!(stage.job().build(0, 0).await.unwrap().is_green());
+    assert_eq!(stage.states(), [Status::Unknown, Status::Succeeded]);
+}
+
+#[tokio::test]
+async fn an_execution_that_is_gone_once_it_was_listed_has_ended() {
+    let stage = Stage::script(&format!("if 'LEFT' in os.environ:\n    {ENDLESS}{GREEN}")).await;
+    stage.platform.start_by_hand(&[("LEFT", "1")]).unwrap();
+    stage.platform.forget_once_listed();
+    assert!(stage.job().build(0, 0).await.unwrap().is_green());
+    assert_eq!(stage.states(), [Status::Succeeded]);
+}
+
+/// Another may have taken over by the time that a start would succeed.
+#[tokio::test]
+async fn a_dropped_build_starts_nothing_any_more() {
+    let stage = Stage::script(ENDLESS).await;
+    stage.platform.throttle_starts(1, Duration::from_secs(20));
+    let (job, dropped) = (stage.job(), CancellationToken::new());
+    let told = dropped.clone();
+    let build = tokio::spawn(async move { job.run(0, 0, told).await });
+    stage.until(|| stage.platform.calls().iter().any(|call| call == "POST start")).await;
+    dropped.cancel();
+    let error = build.await.unwrap().unwrap_err();
+    assert!(chain(&error).contains("nobody waits for the build any more"), "{}", chain(&error));
+    assert!(stage.states().is_empty(), "{:?}", stage.states());
+}
+
+#[tokio::test]
+async fn a_build_that_is_dropped_while_its_start_is_under_way_is_stopped() {
+    let stage = Stage::script(ENDLESS).await;
+    stage.platform.answer_starts_later();
+    let (job, dropped) = (stage.job(), CancellationToken::new());
+    let told = dropped.clone();
+    let build = tokio::spawn(async move { job.run(0, 0, told).await });
+    stage.until_states(&[Status::Running]).await;
+    dropped.cancel();
+    build.await.unwrap().unwrap_err();
+    stage.until_states(&[Status::Stopped]).await;
+}
+
+#[tokio::test]
+async fn a_start_whose_answer_is_lost_ends_no_execution_of_another_build() {
+    let stage = Stage::script(ENDLESS).await;
+    let (job, dropped) = (stage.job(), CancellationToken::new());
+    let template = job.prepare().await.unwrap();
+    // As the one does that has taken over.
+    let other = job.start(&template, &dropped).await.unwrap();
+    stage.platform.lose_next_start();
+    job.start(&template, &dropped).await.unwrap_err();
+    assert_eq!(stage.states(), [Status::Running, Status::Stopped]);
+    assert_eq!(stage.platform.executions()[0].name, other);
 }
 
 #[tokio::test]
