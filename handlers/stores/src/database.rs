@@ -7,13 +7,31 @@ use domain::TenantScope;
 use domain::ports::StoreError;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{Executor, PgPool, Postgres, Transaction};
 
 /// How long a caller waits for a connection before it is told that the database is away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// An unused connection is closed after this, so that a quiet deployment holds few.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// The server looks after a silent client's machine, and gives up one that is gone after two
+/// minutes: it may hold locks. On a socket of the machine itself this has no effect.
+const KEEP_ALIVE: &str = "
+select
+    set_config('tcp_keepalives_idle', '60', false),
+    set_config('tcp_keepalives_interval', '15', false),
+    set_config('tcp_keepalives_count', '4', false)";
+
+/// The fewest connections that a pool of the `miq_app` role does with: a publish holds one to its
+/// end, and its lease is renewed over another.
+pub const FEWEST_APP_CONNECTIONS: u32 = 2;
+
+/// The fewest of `miq_transform`: a load holds one to its end, and so does a publish.
+pub const FEWEST_TRANSFORM_CONNECTIONS: u32 = 2;
+
+/// The fewest of `miq_api`: a request never holds more than one.
+pub const FEWEST_API_CONNECTIONS: u32 = 1;
 
 /// Where each role signs in: `postgres://role:password@host:port/database`.
 ///
@@ -38,6 +56,11 @@ pub fn connect(url: &SecretString, max_connections: u32) -> Result<PgPool, Store
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(IDLE_TIMEOUT)
+        // Not among the parameters that a connection starts with: poolers refuse those they do
+        // not know.
+        .after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(KEEP_ALIVE).await.map(drop) })
+        })
         .connect_lazy_with(options(url)?))
 }
 
@@ -68,6 +91,40 @@ pub fn unavailable(what: &'static str, error: sqlx::Error) -> StoreError {
         | sqlx::Error::ColumnNotFound(_)
         | sqlx::Error::TypeNotFound { .. } => StoreError::Corrupt { what, source: Box::new(error) },
         _ => StoreError::Unavailable { what, source: Box::new(error) },
+    }
+}
+
+/// How long a transaction that holds what others wait for may stand still, and may itself wait.
+/// Its client may be a machine that was lost without a word.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// Without a statement from its client: the server ends it then. Far longer than the gap
+    /// between two statements, while a mart is read or a part of an extraction is fetched.
+    pub(crate) idle: Duration,
+    /// For one lock of another.
+    pub(crate) lock: Duration,
+}
+
+impl Patience {
+    pub(crate) const USUAL: Self =
+        Self { idle: Duration::from_mins(5), lock: Duration::from_mins(1) };
+
+    /// A transaction that is held to this from its first statement.
+    pub(crate) async fn begin(
+        self,
+        pool: &PgPool,
+    ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let mut transaction = pool.begin().await?;
+        sqlx::query(
+            "select
+                set_config('idle_in_transaction_session_timeout', $1, true),
+                set_config('lock_timeout', $2, true)",
+        )
+        .bind(self.idle.as_millis().to_string())
+        .bind(self.lock.as_millis().to_string())
+        .execute(&mut *transaction)
+        .await?;
+        Ok(transaction)
     }
 }
 
@@ -115,6 +172,19 @@ mod tests {
             assert!(matches!(error, StoreError::Invalid(_)), "{url}");
             assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_server_looks_after_a_client_that_says_nothing() {
+        let database = crate::testing::TestDatabase::new().await;
+        let pool = connect(&database.urls().app, 1).unwrap();
+        let settings: Vec<String> = sqlx::query_scalar(
+            "select setting from pg_settings where name like 'tcp\\_keepalives\\_%' order by name",
+        )
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+        assert_eq!(settings, ["4", "60", "15"]);
     }
 
     #[tokio::test]

@@ -45,7 +45,10 @@ mod warehouse;
 pub use azure::AzureIdentity;
 pub use cache_redis::RedisCache;
 pub use connections::PostgresConnections;
-pub use database::{DatabaseUrls, ScopedPool, connect, unavailable};
+pub use database::{
+    DatabaseUrls, FEWEST_API_CONNECTIONS, FEWEST_APP_CONNECTIONS, FEWEST_TRANSFORM_CONNECTIONS,
+    ScopedPool, connect, unavailable,
+};
 pub use health::DatabaseProbe;
 pub use identity::PostgresIdentity;
 pub use migrate::{MigrationReport, migrate, pending};

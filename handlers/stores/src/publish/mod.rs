@@ -1,7 +1,8 @@
 //! From the marts to the serving tables: read as `miq_transform`, written as `miq_app`.
 //!
 //! **Invariant:** one transaction, which also gives the right to build back. If that right was
-//! lost, or anything else fails, nothing was published.
+//! lost, or anything else fails, nothing was published. And a publisher that is lost in the middle
+//! does not keep the next from publishing: [`Patience`].
 //!
 //! The marts' own tables come and go with dbt, so that these statements cannot be checked
 //! against them when this crate is compiled; the dbt project's contracts and the tests that run
@@ -21,6 +22,7 @@ use domain::ports::{Build, Published, Publisher, StoreError};
 use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
+use crate::database::Patience;
 use marts::Marts;
 use relations::{RELATIONS, Window};
 use staging::Staging;
@@ -32,12 +34,13 @@ pub(crate) use day_sums::recount;
 pub struct PostgresPublisher {
     app: PgPool,
     transform: PgPool,
+    patience: Patience,
 }
 
 impl PostgresPublisher {
     /// `app` signs in as `miq_app` and writes, `transform` as `miq_transform` and reads.
     pub fn new(app: PgPool, transform: PgPool) -> Self {
-        Self { app, transform }
+        Self { app, transform, patience: Patience::USUAL }
     }
 }
 
@@ -50,7 +53,7 @@ impl Publisher for PostgresPublisher {
         transform: Duration,
     ) -> Result<Published, StoreError> {
         let started = tokio::time::Instant::now();
-        let mut tx = self.app.begin().await.map_err(unavailable)?;
+        let mut tx = self.patience.begin(&self.app).await.map_err(unavailable)?;
         let served = lock_version(&mut tx).await?;
         let copied = copy(&self.transform, &mut tx, served.change, through_change).await?;
         let data_version = if copied.changed { served.version + 1 } else { served.version };

@@ -5,6 +5,8 @@ use domain::{Extraction, StreamKind};
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::database::Patience;
+
 use super::copy_text::{COLUMNS, CopyText};
 use super::{lock_changes, unavailable};
 
@@ -30,7 +32,7 @@ impl PostgresLoad {
         extraction: &Extraction,
         turn: OwnedSemaphorePermit,
     ) -> Result<Option<Self>, StoreError> {
-        let mut tx = pool.begin().await.map_err(unavailable)?;
+        let mut tx = Patience::USUAL.begin(pool).await.map_err(unavailable)?;
         // Two loads of one extraction: the second waits, and finds it loaded.
         sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 0))")
             .bind(extraction.path().to_string())

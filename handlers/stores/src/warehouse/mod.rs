@@ -16,9 +16,10 @@ use domain::ports::{Load, StoreError, TenantSettings, Warehouse};
 use sqlx::{PgPool, Postgres, Transaction};
 use tokio::sync::Semaphore;
 
+use crate::database::Patience;
 use load::PostgresLoad;
 
-/// Connections that loads leave to what a build asks for.
+/// Connections that loads leave to what a build asks for, where there are more than that.
 const KEPT_FREE: u32 = 2;
 
 #[derive(Clone, Debug)]
@@ -50,14 +51,14 @@ impl Warehouse for PostgresWarehouse {
     }
 
     async fn set_tenants(&self, tenants: &[TenantSettings]) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await.map_err(unavailable)?;
+        let mut tx = Patience::USUAL.begin(&self.pool).await.map_err(unavailable)?;
         lock_changes(&mut tx).await?;
         settings::set(&mut tx, tenants).await?;
         tx.commit().await.map_err(unavailable)
     }
 
     async fn newest_change(&self) -> Result<i64, StoreError> {
-        let mut tx = self.pool.begin().await.map_err(unavailable)?;
+        let mut tx = Patience::USUAL.begin(&self.pool).await.map_err(unavailable)?;
         lock_changes(&mut tx).await?;
         let change = sqlx::query_scalar!(
             r#"select greatest(
@@ -76,6 +77,7 @@ impl Warehouse for PostgresWarehouse {
 /// "miq chan" as a number: any constant that nothing else in the database locks.
 const CHANGES_LOCK: i64 = 0x6d69_7120_6368_616e;
 
+/// Whoever holds it is in a transaction of [`Patience`]: all loads and builds wait for this one.
 async fn lock_changes(tx: &mut Transaction<'static, Postgres>) -> Result<(), StoreError> {
     sqlx::query("select pg_advisory_xact_lock($1)")
         .bind(CHANGES_LOCK)

@@ -1,12 +1,13 @@
 //! That what is loaded arrives is tested where the loads are.
 
 mod hostile;
+mod patience;
 mod sums;
 
 use std::time::Duration;
 
 use domain::TenantId;
-use domain::ports::{BuildClaim, BuildStore, Published, Publisher, StoreError};
+use domain::ports::{Build, BuildClaim, BuildStore, Published, Publisher, StoreError};
 use sqlx::AssertSqlSafe;
 
 use super::PostgresPublisher;
@@ -87,6 +88,18 @@ impl World {
     }
 
     async fn publish_through(&self, change: i64) -> Result<Published, StoreError> {
+        self.publisher().publish(&self.build().await, change, Duration::ZERO).await
+    }
+
+    fn publisher(&self) -> PostgresPublisher {
+        PostgresPublisher::new(
+            self.seeded.database.app().clone(),
+            self.seeded.database.transform().clone(),
+        )
+    }
+
+    /// A build that was begun, whoever else had one.
+    async fn build(&self) -> Build {
         sqlx::query(
             "update app.build_state set requested = requested + 1, holder = null, \
              lease_until = null",
@@ -98,12 +111,7 @@ impl World {
         let BuildClaim::Begun(build) = builds.begin(Duration::from_mins(1)).await.unwrap() else {
             panic!("nobody builds");
         };
-        PostgresPublisher::new(
-            self.seeded.database.app().clone(),
-            self.seeded.database.transform().clone(),
-        )
-        .publish(&build, change, Duration::ZERO)
-        .await
+        build
     }
 
     /// The campaign ids that are served.
