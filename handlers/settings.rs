@@ -14,6 +14,7 @@ use domain::ports::SignUpPolicy;
 use domain::registry::{DEFAULT_SCHEDULE, FUNCTIONS, Trigger};
 use host::Schedule;
 use secrecy::SecretString;
+use stores::{FEWEST_API_CONNECTIONS, FEWEST_APP_CONNECTIONS, FEWEST_TRANSFORM_CONNECTIONS};
 use url::Url;
 
 pub(crate) use backends::{
@@ -36,6 +37,7 @@ pub(crate) struct Settings {
     /// How much history a new connection reads, in days.
     pub backfill_days: u32,
     pub databases: Databases,
+    pub pool_sizes: PoolSizes,
     pub backends: BackendChoices,
     pub platforms: PlatformConfig,
     pub schedules: Vec<(Platform, String)>,
@@ -47,6 +49,16 @@ pub(crate) struct Databases {
     pub transform: SecretString,
     pub api: SecretString,
 }
+
+/// The most connections of each role that this process may have open.
+#[derive(Clone, Copy)]
+pub(crate) struct PoolSizes {
+    pub app: u32,
+    pub transform: u32,
+    pub api: u32,
+}
+
+const MOST_CONNECTIONS: u32 = 100;
 
 impl Settings {
     /// Reads all settings; on failure every fault at once.
@@ -66,6 +78,7 @@ impl Settings {
         });
         let backfill_days = reader.parsed_or("MIQ_BACKFILL_DAYS", "90", "a number of days");
         let databases = databases(reader);
+        let pool_sizes = pool_sizes(reader);
         let backends = BackendChoices::read(reader);
         let platforms = platforms(reader);
         let schedules = schedules(reader);
@@ -80,6 +93,7 @@ impl Settings {
             },
             backfill_days: backfill_days?,
             databases: databases?,
+            pool_sizes: pool_sizes?,
             backends: backends?,
             platforms: platforms?,
             schedules: schedules?,
@@ -98,6 +112,20 @@ pub(crate) fn databases(reader: &mut Reader<'_>) -> Option<Databases> {
     let transform = reader.role_url("MIQ_DATABASE_TRANSFORM_URL", "miq_transform");
     let api = reader.role_url("MIQ_DATABASE_API_URL", "miq_api");
     Some(Databases { app: app?, transform: transform?, api: api? })
+}
+
+fn pool_sizes(reader: &mut Reader<'_>) -> Option<PoolSizes> {
+    let mut size = |name, default, fewest| {
+        let text = reader.optional(name).unwrap_or_else(|| String::from(default));
+        let expected = format!("a number of connections from {fewest} to {MOST_CONNECTIONS}");
+        reader.check(name, &text, &expected, |text| {
+            text.parse().ok().filter(|given| (fewest..=MOST_CONNECTIONS).contains(given))
+        })
+    };
+    let app = size("MIQ_DATABASE_APP_CONNECTIONS", "10", FEWEST_APP_CONNECTIONS);
+    let transform = size("MIQ_DATABASE_TRANSFORM_CONNECTIONS", "6", FEWEST_TRANSFORM_CONNECTIONS);
+    let api = size("MIQ_DATABASE_API_CONNECTIONS", "10", FEWEST_API_CONNECTIONS);
+    Some(PoolSizes { app: app?, transform: transform?, api: api? })
 }
 
 /// The owner's URL, which only `migrate` needs.

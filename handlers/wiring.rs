@@ -4,12 +4,13 @@ mod ports;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use connectors::Platforms;
 use domain::ports::{BuildStore, QueueConsumer, Serving};
 use domain::{BusinessClock, FixedClock, SystemClock};
 use host::{Host, HostConfig};
-use http::{AnswerCache, App, HOST_KEY, Health, LoginGuard, Tokens};
+use http::{AnswerCache, App, HOST_KEY, Health, INVOCATION_DEADLINE, LoginGuard, Tokens};
 use jobs::{CredentialVault, Functions, Planner, Sync, Transform, Worker};
 use secrecy::SecretString;
 use stores::{
@@ -18,14 +19,15 @@ use stores::{
     PostgresServing, PostgresTenants, PostgresWarehouse, ScopedPool, connect,
 };
 
-use self::ports::Ports;
+use self::ports::{BUILD_TIMEOUT, Ports};
 use crate::settings::Settings;
 
-/// Connections of the roles that serve people and jobs; few, for several processes may share a
-/// small database.
-const APP_CONNECTIONS: u32 = 10;
-const API_CONNECTIONS: u32 = 10;
-const TRANSFORM_CONNECTIONS: u32 = 6;
+/// What a publish is given after the longest build.
+const PUBLISH_TIME: Duration = Duration::from_mins(2);
+
+/// So that a second build in a call, and its publish, fit in before the function's deadline.
+const NEXT_BUILD_WITHIN: Duration =
+    INVOCATION_DEADLINE.saturating_sub(BUILD_TIMEOUT.saturating_add(PUBLISH_TIME));
 
 /// Everything that commands work with.
 pub(crate) struct Backends {
@@ -39,9 +41,10 @@ pub(crate) struct Backends {
 impl Backends {
     /// Reaches nobody yet: connections are made when they are needed.
     pub(crate) fn choose(settings: &Settings) -> anyhow::Result<Self> {
-        let app_pool = connect(&settings.databases.app, APP_CONNECTIONS)?;
-        let scoped = ScopedPool::new(connect(&settings.databases.api, API_CONNECTIONS)?);
-        let transform_pool = connect(&settings.databases.transform, TRANSFORM_CONNECTIONS)?;
+        let sizes = settings.pool_sizes;
+        let app_pool = connect(&settings.databases.app, sizes.app)?;
+        let scoped = ScopedPool::new(connect(&settings.databases.api, sizes.api)?);
+        let transform_pool = connect(&settings.databases.transform, sizes.transform)?;
         let system_clock: Arc<dyn BusinessClock> = Arc::new(SystemClock);
         let business_clock: Arc<dyn BusinessClock> = match settings.business_now {
             Some(now) => Arc::new(FixedClock::at(now)),
@@ -123,6 +126,7 @@ impl Backends {
                 planner: Arc::clone(&planner),
                 worker: Arc::clone(&worker),
                 transform: Arc::clone(&transform),
+                next_build_within: NEXT_BUILD_WITHIN,
             }),
         });
         let sync = Sync { planner: Arc::clone(&planner), worker, transform };

@@ -159,6 +159,9 @@ mod tests {
             ("MIQ_SIGNUP", "everyone"),
             ("MIQ_GOOGLE_ADS_URL", "ftp://example.com"),
             ("MIQ_SCHEDULE_META_ADS", "every half hour"),
+            ("MIQ_DATABASE_APP_CONNECTIONS", "1"),
+            ("MIQ_DATABASE_TRANSFORM_CONNECTIONS", "101"),
+            ("MIQ_DATABASE_API_CONNECTIONS", "0"),
         ]);
         for name in [
             "MIQ_DATABASE_APP_URL",
@@ -168,11 +171,14 @@ mod tests {
             "MIQ_SIGNUP",
             "MIQ_GOOGLE_ADS_URL",
             "MIQ_SCHEDULE_META_ADS",
+            "MIQ_DATABASE_APP_CONNECTIONS",
+            "MIQ_DATABASE_TRANSFORM_CONNECTIONS",
+            "MIQ_DATABASE_API_CONNECTIONS",
         ] {
             let naming = told.iter().filter(|fault| fault.starts_with(name)).count();
             assert_eq!(naming, 1, "{name} in {told:?}");
         }
-        assert_eq!(told.len(), 7, "{told:?}");
+        assert_eq!(told.len(), 10, "{told:?}");
         assert!(!format!("{told:?}").contains("hunter2"), "a password is shown");
     }
 

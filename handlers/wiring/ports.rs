@@ -21,7 +21,7 @@ use crate::settings::{
 };
 
 /// After this a build is stopped: a little less than a function may take.
-const BUILD_TIMEOUT: Duration = Duration::from_mins(25);
+pub(super) const BUILD_TIMEOUT: Duration = Duration::from_mins(25);
 
 pub(super) struct Ports {
     pub raw: Arc<dyn RawStore>,

@@ -143,6 +143,10 @@ var baseSettings = {
   MIQ_DATABASE_APP_URL: '@Microsoft.KeyVault(SecretUri=${secretUri}database-app-url/)'
   MIQ_DATABASE_TRANSFORM_URL: '@Microsoft.KeyVault(SecretUri=${secretUri}database-transform-url/)'
   MIQ_DATABASE_API_URL: '@Microsoft.KeyVault(SecretUri=${secretUri}database-api-url/)'
+  // Of each instance, and there are many: docs/deploy-azure.md, "The database".
+  MIQ_DATABASE_APP_CONNECTIONS: '4'
+  MIQ_DATABASE_TRANSFORM_CONNECTIONS: '3'
+  MIQ_DATABASE_API_CONNECTIONS: '4'
   MIQ_TOKEN_KEY: '@Microsoft.KeyVault(SecretUri=${secretUri}token-key/)'
   // The API.
   MIQ_PUBLIC_URL: publicUrl

@@ -19,7 +19,7 @@ use crate::{AppSlot, Problem, Reply, host_call};
 
 /// How long a function may work. Shorter than the host's `functionTimeout` of 30 minutes: when
 /// that strikes, the host kills the process with all its other work.
-pub(crate) const INVOCATION_DEADLINE: Duration = Duration::from_mins(28);
+pub const INVOCATION_DEADLINE: Duration = Duration::from_mins(28);
 
 pub(crate) async fn answer(
     slot: &AppSlot,

@@ -40,6 +40,7 @@ pub use app::{App, Verifier};
 pub use cache::AnswerCache;
 pub use document::Document;
 pub use endpoint::Endpoint;
+pub use functions::INVOCATION_DEADLINE;
 pub use health::Health;
 pub use login_guard::LoginGuard;
 pub use openapi::openapi_json;

@@ -35,14 +35,17 @@ pub enum Surface {
 /// The header in which an embedded host proves itself.
 pub const HOST_KEY: &str = "x-miq-host-key";
 
-/// How long an endpoint may take.
-const REQUEST_DEADLINE: Duration = Duration::from_mins(1);
+/// How long a request may take, from the search for the application to its answer; what its body
+/// takes to arrive is counted apart.
+pub(crate) const REQUEST_DEADLINE: Duration = Duration::from_mins(1);
 
 /// What a listener answers with.
 #[derive(Clone)]
 pub(crate) struct Router {
     pub(crate) slot: AppSlot,
     pub(crate) surface: Surface,
+    /// How long a request for an endpoint may take.
+    pub(crate) request_deadline: Duration,
     /// How long a timer or queue function may work.
     pub(crate) invocation_deadline: Duration,
 }
@@ -109,8 +112,15 @@ impl Router {
         head: Head,
         body: impl Future<Output = Result<Bytes, Problem>> + Send,
     ) -> Result<Reply, Problem> {
-        let app = self.slot.app().await?;
-        let granted = grant(&app, routed.route.access, &head).await?;
+        let started = Instant::now();
+        let deadline = self.request_deadline;
+        let admitted = async {
+            let app = self.slot.app().await?;
+            let granted = grant(&app, routed.route.access, &head).await?;
+            Ok((app, granted))
+        };
+        let (app, granted) = within(deadline, admitted).await?;
+        let left = deadline.saturating_sub(started.elapsed());
         if let Granted::Tenant(_, scope) = &granted {
             tracing::Span::current().record("tenant", display(scope.tenant()));
         }
@@ -118,11 +128,18 @@ impl Router {
         if !routed.takes_query {
             Params::of(&request, &[])?;
         }
-        let work = (routed.endpoint.handle)(app, request);
-        tokio::time::timeout(REQUEST_DEADLINE, work).await.unwrap_or_else(|_| {
-            Err(Problem::unavailable("the answer took too long", "request deadline"))
-        })
+        within(left, (routed.endpoint.handle)(app, request)).await
     }
+}
+
+/// A database that falls silent says nothing at all, and would be waited for without an end.
+async fn within<T>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    tokio::time::timeout(deadline, work).await.unwrap_or_else(|_| {
+        Err(Problem::unavailable("the answer took too long", "request deadline"))
+    })
 }
 
 /// The timer or queue function that this call of a host is for.
@@ -144,3 +161,6 @@ fn triggered_function(surface: &Surface, head: &Head) -> Option<&'static Functio
         .iter()
         .find(|function| function.name == name && !matches!(function.trigger, Trigger::Http(_)))
 }
+
+#[cfg(test)]
+mod tests;

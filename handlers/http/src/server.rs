@@ -23,7 +23,7 @@ use warp::http::header::EXPECT;
 use crate::body::{BODY_DEADLINE, Body};
 use crate::functions::INVOCATION_DEADLINE;
 use crate::request::Head;
-use crate::router::{Router, Surface};
+use crate::router::{REQUEST_DEADLINE, Router, Surface};
 use crate::{AppSlot, Problem};
 
 /// Connections that are open at once; more wait to be accepted. Leaves some of the 1,024
@@ -67,7 +67,12 @@ impl Server {
         };
         Ok(Self {
             listener: TcpListener::bind(address).await?,
-            router: Router { slot, surface, invocation_deadline: INVOCATION_DEADLINE },
+            router: Router {
+                slot,
+                surface,
+                request_deadline: REQUEST_DEADLINE,
+                invocation_deadline: INVOCATION_DEADLINE,
+            },
             max_connections: MAX_CONNECTIONS,
             head_deadline,
             body_deadline: BODY_DEADLINE,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -28,7 +29,7 @@ use uuid::Uuid;
 
 use crate::functions::INVOCATION_DEADLINE;
 use crate::request::Head;
-use crate::router::{Router, Surface};
+use crate::router::{REQUEST_DEADLINE, Router, Surface};
 use crate::{
     AnswerCache, App, AppSlot, Health, LoginGuard, Problem, Reply, Server, Tokens, Verifier,
 };
@@ -42,6 +43,7 @@ pub(crate) const SHARED_SIGNING_KEY: &[u8] = b"of one deployment";
 pub(crate) struct TestApp {
     pub(crate) database: TestDatabase,
     slot: AppSlot,
+    request_deadline: Duration,
     _data: tempfile::TempDir,
 }
 
@@ -90,7 +92,12 @@ impl TestApp {
         let clock = FixedClock::at(NOW.parse::<DateTime<Utc>>().unwrap());
         let app = app(&database, serving, shared, Arc::new(clock), data.path());
         let app = App { triggers, ..app };
-        Self { database, slot: AppSlot::ready(Arc::new(app)), _data: data }
+        let slot = AppSlot::ready(Arc::new(app));
+        Self { database, slot, request_deadline: REQUEST_DEADLINE, _data: data }
+    }
+
+    pub(crate) fn with_request_deadline(self, request_deadline: Duration) -> Self {
+        Self { request_deadline, ..self }
     }
 
     /// A listener on loopback, not yet running.
@@ -187,7 +194,8 @@ impl TestApp {
 
     fn router(&self, surface: Surface) -> Router {
         let slot = self.slot.clone();
-        Router { slot, surface, invocation_deadline: INVOCATION_DEADLINE }
+        let request_deadline = self.request_deadline;
+        Router { slot, surface, request_deadline, invocation_deadline: INVOCATION_DEADLINE }
     }
 
     pub(crate) async fn send(

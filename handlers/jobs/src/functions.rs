@@ -16,6 +16,10 @@ pub struct Functions {
     pub planner: Arc<Planner>,
     pub worker: Arc<Worker>,
     pub transform: Arc<Transform>,
+    /// A build after which there are new requests is followed by another in the same call only
+    /// within this since the call began: what a build may take has to fit in before a function's
+    /// deadline.
+    pub next_build_within: Duration,
 }
 
 /// Why a call was refused before anything was done.
@@ -103,16 +107,22 @@ impl Functions {
     /// A build that failed is not tried again at once: the same rows would fail again. The
     /// timers repeat it, for its request stays open.
     async fn transform(&self, request: i64) -> Result<Value, BoxError> {
-        let outcome = match self.transform.run().await? {
-            TransformOutcome::Published(done) => json!({
-                "state": "published",
-                "data_version": done.published.data_version,
-                "days": done.published.days,
-                "rows": done.published.rows,
-                "builds": done.builds,
-                "transform_seconds": done.transform.as_secs_f64(),
-                "publish_seconds": done.publish.as_secs_f64(),
-            }),
+        let outcome = match self.transform.run_briefly(self.next_build_within).await? {
+            TransformOutcome::Published(done) => {
+                if done.published.more_requested {
+                    self.planner.request_build(request, Duration::ZERO).await?;
+                }
+                json!({
+                    "state": "published",
+                    "data_version": done.published.data_version,
+                    "days": done.published.days,
+                    "rows": done.published.rows,
+                    "builds": done.builds,
+                    "transform_seconds": done.transform.as_secs_f64(),
+                    "publish_seconds": done.publish.as_secs_f64(),
+                    "more_requested": done.published.more_requested,
+                })
+            }
             TransformOutcome::UpToDate { data_version } => {
                 json!({ "state": "up to date", "data_version": data_version })
             }

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** only a build whose models and tests all passed is published, and only by the
 //! one who holds the right to build. Requests that arrive while one builds are served by the
-//! next round.
+//! next round, or by the next call if too little time is left for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,8 @@ pub struct Transform {
 /// How a call to build ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransformOutcome {
-    /// Every request has been served, the last of them by this build.
+    /// Every request has been served, the last of them by this build; or all but those of
+    /// `more_requested`, for which the time was too short.
     Published(TransformDone),
     /// Every request had been served before.
     UpToDate { data_version: i64 },
@@ -58,6 +59,23 @@ pub enum TransformError {
 impl Transform {
     /// Builds until every request has been served.
     pub async fn run(&self) -> Result<TransformOutcome, TransformError> {
+        self.rounds(None).await
+    }
+
+    /// The same for a caller whose time is bounded: once `begin_within` has passed, no further
+    /// build begins.
+    pub async fn run_briefly(
+        &self,
+        begin_within: Duration,
+    ) -> Result<TransformOutcome, TransformError> {
+        self.rounds(Some(begin_within)).await
+    }
+
+    async fn rounds(
+        &self,
+        begin_within: Option<Duration>,
+    ) -> Result<TransformOutcome, TransformError> {
+        let started = Instant::now();
         let mut done = TransformDone::default();
         loop {
             match self.builds.begin(LEASE).await? {
@@ -72,7 +90,8 @@ impl Transform {
                     if !failed.is_empty() {
                         return Ok(TransformOutcome::Failed { failed });
                     }
-                    if !done.published.more_requested {
+                    let in_time = begin_within.is_none_or(|within| started.elapsed() < within);
+                    if !(done.published.more_requested && in_time) {
                         return Ok(TransformOutcome::Published(done));
                     }
                 }

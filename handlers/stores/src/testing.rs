@@ -4,6 +4,7 @@
 //! template, named after the migrations so that later runs find it; each [`TestDatabase`] is a
 //! copy, dropped with the value.
 
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest;
@@ -68,6 +69,17 @@ impl TestDatabase {
             server,
             urls,
         }
+    }
+
+    /// The same database; the product's roles reach it by way of `address`.
+    #[must_use]
+    pub fn by_way_of(mut self, address: SocketAddr) -> Self {
+        for pool in [&mut self.app, &mut self.transform, &mut self.api] {
+            let direct = pool.connect_options().as_ref().clone();
+            let gated = direct.host(&address.ip().to_string()).port(address.port());
+            *pool = pool_of(gated);
+        }
+        self
     }
 
     pub fn name(&self) -> &str {
@@ -244,10 +256,14 @@ async fn run(admin: &mut PgConnection, sql: String) {
 }
 
 fn pool(url: &SecretString) -> PgPool {
+    pool_of(options(url).expect("the URL was made here"))
+}
+
+fn pool_of(options: PgConnectOptions) -> PgPool {
     PgPoolOptions::new()
         .max_connections(5)
         .acquire_timeout(Duration::from_secs(30))
-        .connect_lazy_with(options(url).expect("the URL was made here"))
+        .connect_lazy_with(options)
 }
 
 /// Names the template after what is in it.

@@ -3,9 +3,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ports::{BuildClaim, BuildStore, StoreError, Transformer};
-use jobs::{Transform, TransformError, TransformOutcome};
-use stores::PostgresBuilds;
+use domain::ports::{
+    BuildClaim, BuildStore, QueueConsumer, StoreError, Transformer, Triggered, Triggers,
+};
+use domain::registry::TRANSFORM_QUEUE;
+use jobs::{Functions, Transform, TransformError, TransformOutcome};
+use stores::{PostgresBuilds, PostgresQueue};
 
 use crate::fake_dbt::{FakeDbt, GREEN, RED};
 use crate::publishing::{data_version, make_marts, publisher};
@@ -102,6 +105,40 @@ async fn requests_that_arrive_during_a_build_are_served_by_one_more() {
     assert_eq!(dbt.builds().len(), 2);
     let outcome = transform.run().await.unwrap();
     assert!(matches!(outcome, TransformOutcome::UpToDate { .. }));
+}
+
+#[tokio::test]
+async fn a_round_for_which_no_time_is_left_is_another_messages() {
+    let world = World::new().await;
+    make_marts(&world).await;
+    let dbt =
+        FakeDbt::new(&world, &format!("until [ -e \"$here/go\" ]; do sleep 0.01; done\n{GREEN}"));
+    request_build(&world).await;
+    let functions = Functions {
+        planner: Arc::clone(&world.planner),
+        worker: Arc::clone(&world.worker),
+        transform: Arc::new(transform(&world, &dbt)),
+        next_build_within: Duration::ZERO,
+    };
+    let deliver = |text: String| functions.run("RunTransform", Triggered::Queue { text });
+    let during = async {
+        appears(&dbt.file("builds")).await;
+        request_build(&world).await;
+        std::fs::write(dbt.file("go"), "").unwrap();
+    };
+    let (told, ()) = tokio::join!(deliver(r#"{"request":1}"#.to_owned()), during);
+    assert_eq!(told.unwrap()["outcome"]["builds"], 1);
+    assert_eq!(dbt.builds().len(), 1);
+
+    let queue = PostgresQueue::new(world.database.app().clone());
+    let next = queue.receive(TRANSFORM_QUEUE, Duration::from_mins(1)).await.unwrap();
+    let told = deliver(next.expect("a message for the rest").text).await.unwrap();
+    assert_eq!(told["outcome"]["state"], "published");
+    assert_eq!(dbt.builds().len(), 2);
+    // Nothing is left to ask for.
+    assert_eq!(queue.receive(TRANSFORM_QUEUE, Duration::from_mins(1)).await.unwrap(), None);
+    let told = deliver(r#"{"request":2}"#.to_owned()).await.unwrap();
+    assert_eq!(told["outcome"]["state"], "up to date");
 }
 
 #[tokio::test]

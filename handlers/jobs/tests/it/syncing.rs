@@ -112,6 +112,7 @@ impl Simulated {
             planner: Arc::clone(&self.sync.planner),
             worker: Arc::clone(&self.sync.worker),
             transform: Arc::clone(&self.sync.transform),
+            next_build_within: Duration::from_mins(1),
         }
     }
 }
