@@ -22,7 +22,7 @@ const OURS: &[(&str, &[&str])] = &[
 const OUTSIDE: &[(&[&str], &[&str])] = &[
     (&["azure_", "typespec", "redis", "sqlx"], &["stores"]),
     (&["warp"], &["miq-http", "simulators"]),
-    (&["jsonwebtoken"], &["miq-http"]),
+    (&["jsonwebtoken"], &["miq-http", "simulators"]),
 ];
 
 /// Each package of the workspace, with what it is built on (not what its tests use).
