@@ -77,6 +77,15 @@ fn lock_file(path: &Path) -> anyhow::Result<File> {
         .with_context(|| format!("cannot open {}", path.display()))
 }
 
+/// Removes a folder with all that is in it, if it is there.
+pub(crate) fn remove_folder(folder: &Path) -> anyhow::Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)
+            .with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    Ok(())
+}
+
 /// Writes a file that only its owner reads, whole or not at all.
 pub(crate) fn write_private(path: &Path, contents: &str) -> anyhow::Result<()> {
     let part = path.with_extension("part");

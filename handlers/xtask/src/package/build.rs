@@ -14,7 +14,7 @@ use crate::cargo::{builder, executables, pick};
 use crate::process;
 use crate::provision::{self, Zig};
 use crate::terminal::say;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, remove_folder};
 
 /// The C library that the binary is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -67,12 +67,7 @@ pub(super) async fn release(
 
 /// Removes what an earlier build left below `target/<folder>`.
 pub(super) fn forget(workspace: &Workspace, folder: &str) -> anyhow::Result<()> {
-    let folder = workspace.path("target").join(folder);
-    if folder.exists() {
-        fs::remove_dir_all(&folder)
-            .with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
-    Ok(())
+    remove_folder(&workspace.path("target").join(folder))
 }
 
 fn zigbuild(

@@ -13,7 +13,7 @@ use super::Place;
 use super::programs::Programs;
 use crate::process::{Owned, end_of, log_file, run_logged};
 use crate::terminal::say;
-use crate::workspace::{Lock, Workspace, write_private};
+use crate::workspace::{Lock, Workspace, remove_folder, write_private};
 
 /// How long the server may take until it takes connections.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -65,7 +65,7 @@ impl Cluster {
             stop_leftover(&programs, place, &data, &log).await?;
         }
         if kind == Kind::ThrownAway || existing.is_none() {
-            remove(&folder)?;
+            remove_folder(&folder)?;
         }
         let programs = Programs::find(workspace, place, major_of(&data)).await?;
         if !data.exists() {
@@ -236,14 +236,6 @@ fn as_account(programs: &Programs, place: &Place, program: &str) -> Command {
 pub(crate) fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
     Ok(listener.local_addr()?.port())
-}
-
-fn remove(folder: &Path) -> anyhow::Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder)
-            .with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

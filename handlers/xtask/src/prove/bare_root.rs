@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail};
 
 use crate::provision::on_path;
+use crate::workspace::remove_folder;
 
 /// What glibc consists of, its loader first.
 const RUNTIME: [&str; 10] = [
@@ -61,10 +62,7 @@ impl BareRoot {
     /// Makes the folder anew, with this machine's glibc, the authorities that processes in it
     /// trust, and an empty folder for the app.
     pub(super) fn make(folder: PathBuf, authorities: &Path) -> anyhow::Result<Self> {
-        if folder.exists() {
-            fs::remove_dir_all(&folder)
-                .with_context(|| format!("cannot remove {}", folder.display()))?;
-        }
+        remove_folder(&folder)?;
         for name in ["tmp", APP] {
             fs::create_dir_all(folder.join(name))
                 .with_context(|| format!("cannot create {}", folder.display()))?;

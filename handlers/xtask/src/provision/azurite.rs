@@ -9,10 +9,10 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 
 use super::node::Node;
-use super::stamp::{clear, is_stamped, stamp};
+use super::stamp::{is_stamped, stamp};
 use super::{provisioning, venv};
 use crate::process;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, remove_folder};
 
 const FOLDER: &str = "handlers/xtask/azurite";
 
@@ -39,7 +39,7 @@ impl Azurite {
         let folder = workspace.home.join("azurite");
         if !is_stamped(&folder, &wanted) {
             venv::announce(workspace, &lock, &folder, "Azurite");
-            clear(&folder)?;
+            remove_folder(&folder)?;
             fs::create_dir_all(&folder)
                 .with_context(|| format!("cannot create {}", folder.display()))?;
             for name in ["package.json", "package-lock.json"] {

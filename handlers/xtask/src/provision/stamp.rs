@@ -23,14 +23,6 @@ pub(super) fn stamp(folder: &Path, lock: &str) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write to {}", folder.display()))
 }
 
-pub(super) fn clear(folder: &Path) -> anyhow::Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder)
-            .with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

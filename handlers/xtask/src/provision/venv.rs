@@ -7,10 +7,10 @@ use std::process::Command;
 use anyhow::{Context, bail};
 
 use super::Python;
-use super::stamp::{clear, is_stamped, stamp};
+use super::stamp::{is_stamped, stamp};
 use crate::process;
 use crate::terminal::say;
-use crate::workspace::{Workspace, shown};
+use crate::workspace::{Workspace, remove_folder, shown};
 
 #[derive(Debug)]
 pub(super) struct Venv {
@@ -40,7 +40,7 @@ impl Venv {
         what: &str,
     ) -> anyhow::Result<()> {
         announce(workspace, lock, &self.folder, what);
-        clear(&self.folder)?;
+        remove_folder(&self.folder)?;
         let log = workspace.home.join("provision.log");
         let mut create = Command::new(&python.executable);
         create.args(["-m", "venv"]).arg(&self.folder);
@@ -66,7 +66,7 @@ pub(super) async fn install_beside(
         return Ok(());
     }
     announce(workspace, lock, folder, what);
-    clear(folder)?;
+    remove_folder(folder)?;
     let log = workspace.home.join("provision.log");
     // A Python of a distribution may come without pip, but venv brings its own.
     let venv = workspace.home.join("venv-pip");

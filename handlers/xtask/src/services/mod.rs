@@ -16,7 +16,7 @@ use crate::deployment::secret;
 use crate::postgres::{Cluster, Kind, Place};
 use crate::provision;
 use crate::terminal::say;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, remove_folder};
 use azurite::AzuriteServer;
 use redis::RedisServer;
 use stand_ins::StandIns;
@@ -100,9 +100,6 @@ impl Services {
 const BUNDLE: &str = "bundle.pem";
 
 fn begin_anew(folder: &Path) -> anyhow::Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder)
-            .with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
+    remove_folder(folder)?;
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
 }
