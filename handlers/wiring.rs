@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use stores::{
     DatabaseProbe, PostgresAuditLog, PostgresBuilds, PostgresConnections, PostgresConsents,
     PostgresCredentials, PostgresIdentity, PostgresPublisher, PostgresRunHistory, PostgresRuns,
-    PostgresServing, PostgresTenants, PostgresWarehouse, ScopedPool, connect,
+    PostgresServing, PostgresTenants, PostgresWarehouse, ScopedPool, Waiting, connect,
 };
 
 use self::ports::{BUILD_TIMEOUT, Ports};
@@ -40,11 +40,14 @@ pub(crate) struct Backends {
 
 impl Backends {
     /// Reaches nobody yet: connections are made when they are needed.
-    pub(crate) fn choose(settings: &Settings) -> anyhow::Result<Self> {
+    ///
+    /// `app`: who waits for the connections that requests and jobs share.
+    pub(crate) fn choose(settings: &Settings, app: Waiting) -> anyhow::Result<Self> {
         let sizes = settings.pool_sizes;
-        let app_pool = connect(&settings.databases.app, sizes.app)?;
-        let scoped = ScopedPool::new(connect(&settings.databases.api, sizes.api)?);
-        let transform_pool = connect(&settings.databases.transform, sizes.transform)?;
+        let databases = &settings.databases;
+        let app_pool = connect(&databases.app, sizes.app, app)?;
+        let scoped = ScopedPool::new(connect(&databases.api, sizes.api, Waiting::Requests)?);
+        let transform_pool = connect(&databases.transform, sizes.transform, Waiting::Work)?;
         let system_clock: Arc<dyn BusinessClock> = Arc::new(SystemClock);
         let business_clock: Arc<dyn BusinessClock> = match settings.business_now {
             Some(now) => Arc::new(FixedClock::at(now)),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use http::{AppSlot, Server, Surface};
+use stores::Waiting;
 use tokio_util::sync::CancellationToken;
 
 use super::{ENDING, StopSignals, complain, environment, read_settings, runtime, start_logging};
@@ -42,7 +43,7 @@ async fn serve() -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let mut server = tokio::spawn(server.run(stop.clone().cancelled_owned()));
     let wired = match read_settings() {
-        Ok(settings) => wiring::Backends::choose(&settings),
+        Ok(settings) => wiring::Backends::choose(&settings, Waiting::Requests),
         Err(error) => Err(error),
     };
     match wired {

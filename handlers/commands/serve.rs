@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use http::{AppSlot, Server, Surface};
 use secrecy::SecretString;
+use stores::Waiting;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -19,7 +20,7 @@ pub(super) fn run() -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
     let served = runtime.block_on(async {
         let mut signals = StopSignals::listen()?;
-        let backends = wiring::Backends::choose(&settings)?;
+        let backends = wiring::Backends::choose(&settings, Waiting::Requests)?;
         let slot = AppSlot::ready(backends.app());
         let public = Server::bind(settings.listen, Surface::Public, slot.clone()).await?;
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

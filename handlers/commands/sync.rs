@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 use clap::Args;
 use domain::{DateRange, OperatorAct, Platform, TenantId};
 use jobs::{Draft, ManualSync, SyncReport};
+use stores::Waiting;
 
 use super::{read_settings, runtime, start_logging};
 use crate::logging::{LogFormat, Stream};
@@ -54,7 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         requested_by: None,
     };
     runtime()?.block_on(async {
-        let backends = Backends::choose(&settings)?;
+        let backends = Backends::choose(&settings, Waiting::Work)?;
         if arguments.dry_run {
             let act = OperatorAct::SyncDryRun;
             let scope = act.in_tenant(arguments.tenant, &backends.audit).await?;

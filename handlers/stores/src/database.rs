@@ -9,8 +9,24 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool, Postgres, Transaction};
 
-/// How long a caller waits for a connection before it is told that the database is away.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Who waits for a connection of a pool, and so for how long before the database counts as away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// Somebody who asks for an answer: better told soon than kept.
+    Requests,
+    /// Work that nobody sits before: it rather stands still for as long as a busy or restarting
+    /// server takes than is broken off.
+    Work,
+}
+
+impl Waiting {
+    const fn longest(self) -> Duration {
+        match self {
+            Self::Requests => Duration::from_secs(5),
+            Self::Work => Duration::from_secs(30),
+        }
+    }
+}
 
 /// An unused connection is closed after this, so that a quiet deployment holds few.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
@@ -51,10 +67,14 @@ pub struct DatabaseUrls {
 /// # Errors
 /// [`StoreError::Invalid`] if `url` is not a PostgreSQL URL. Whether anyone answers there shows
 /// with the first query.
-pub fn connect(url: &SecretString, max_connections: u32) -> Result<PgPool, StoreError> {
+pub fn connect(
+    url: &SecretString,
+    max_connections: u32,
+    waiting: Waiting,
+) -> Result<PgPool, StoreError> {
     Ok(PgPoolOptions::new()
         .max_connections(max_connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .acquire_timeout(waiting.longest())
         .idle_timeout(IDLE_TIMEOUT)
         // Not among the parameters that a connection starts with: poolers refuse those they do
         // not know.
@@ -168,7 +188,7 @@ mod tests {
     #[test]
     fn a_url_of_another_kind_is_refused_without_being_shown() {
         for url in ["mysql://u:hunter2@h/d", "hunter2", "postgres://u:hunter2@h:port/d"] {
-            let error = connect(&SecretString::from(url), 1).unwrap_err();
+            let error = connect(&SecretString::from(url), 1, Waiting::Requests).unwrap_err();
             assert!(matches!(error, StoreError::Invalid(_)), "{url}");
             assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
         }
@@ -177,7 +197,7 @@ mod tests {
     #[tokio::test]
     async fn the_server_looks_after_a_client_that_says_nothing() {
         let database = crate::testing::TestDatabase::new().await;
-        let pool = connect(&database.urls().app, 1).unwrap();
+        let pool = connect(&database.urls().app, 1, Waiting::Requests).unwrap();
         let settings: Vec<String> = sqlx::query_scalar(
             "select setting from pg_settings where name like 'tcp\\_keepalives\\_%' order by name",
         )
@@ -193,7 +213,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         drop(listener);
         let url = SecretString::from(format!("postgres://u:p@127.0.0.1:{port}/d"));
-        let pool = connect(&url, 1).unwrap();
+        let pool = connect(&url, 1, Waiting::Requests).unwrap();
         let error = sqlx::query("select 1").execute(&pool).await.unwrap_err();
         assert!(matches!(unavailable("the test", error), StoreError::Unavailable { .. }));
     }

@@ -47,7 +47,7 @@ pub use cache_redis::RedisCache;
 pub use connections::PostgresConnections;
 pub use database::{
     DatabaseUrls, FEWEST_API_CONNECTIONS, FEWEST_APP_CONNECTIONS, FEWEST_TRANSFORM_CONNECTIONS,
-    ScopedPool, connect, unavailable,
+    ScopedPool, Waiting, connect, unavailable,
 };
 pub use health::DatabaseProbe;
 pub use identity::PostgresIdentity;

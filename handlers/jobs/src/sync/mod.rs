@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// How long another's build is waited for.
 const BUILD_PATIENCE: Duration = Duration::from_mins(30);
 
-/// Another's build is asked after this often.
+/// Another's build, and a store that is away, are asked after this often.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 pub struct Sync {
@@ -134,7 +134,8 @@ impl Sync {
         Ok(tally.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// One job, until it has ended or is better left alone.
+    /// One job, until it has ended or is better left alone. A store that is away for a moment
+    /// delays the job and breaks nothing off.
     async fn job(
         &self,
         job: PlannedJob,
@@ -146,7 +147,17 @@ impl Sync {
         let started = Instant::now();
         progress(SyncEvent::JobBegun { job: id, platform });
         loop {
-            let wait = match self.worker.run_job(id).await? {
+            let outcome = match self.worker.run_job(id).await {
+                Err(WorkError::Store(error @ StoreError::Unavailable { .. }))
+                    if started.elapsed() + ASK_AGAIN < PATIENCE =>
+                {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(job = %id, error, "a job is tried again soon");
+                    JobOutcome::Later { wait: ASK_AGAIN }
+                }
+                outcome => outcome?,
+            };
+            let wait = match outcome {
                 JobOutcome::Succeeded { job: label, counts, .. } => {
                     tally().succeeded(&counts);
                     progress(SyncEvent::JobSucceeded { job: id, label, counts });

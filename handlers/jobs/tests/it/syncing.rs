@@ -175,6 +175,32 @@ async fn a_sync_brings_everything_home_and_a_second_one_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_away_for_a_moment_breaks_no_sync_off() {
+    let simulated = Simulated::start().await;
+    let run = simulated.world.plan(None).await;
+    let owner = simulated.world.database.owner();
+    sqlx::query("revoke update on app.etl_run_history from miq_app").execute(owner).await.unwrap();
+    let (heard, mut waits) = tokio::sync::mpsc::unbounded_channel();
+    let progress = move |event: SyncEvent| {
+        if matches!(event, SyncEvent::JobWaits { .. }) {
+            heard.send(()).unwrap();
+        }
+    };
+    let back = async move {
+        waits.recv().await.expect("a job that waits");
+        sqlx::query("grant update on app.etl_run_history to miq_app").execute(owner).await.unwrap();
+        // Heard to the end, so that telling it does not fail.
+        while waits.recv().await.is_some() {}
+    };
+    let sync = async {
+        let progress = progress;
+        simulated.sync.run(std::slice::from_ref(&run), &progress).await.unwrap()
+    };
+    let (report, ()) = tokio::join!(sync, back);
+    assert_eq!(report.jobs.succeeded, run.jobs.len(), "{report:?}");
+}
+
+#[tokio::test]
 async fn a_consent_that_another_process_took_is_used_as_soon_as_the_old_one_is_refused() {
     let simulated = Simulated::start().await;
     let world = &simulated.world;
