@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use secrecy::SecretString;
-use stores::signing_key;
+use stores::{ContainerAppsJobId, signing_key};
 use url::Url;
 
 use super::Reader;
@@ -41,7 +41,7 @@ pub(crate) enum TransformerChoice {
     /// dbt Core as a child process.
     Process(Dbt),
     /// dbt Core as a job of Azure Container Apps.
-    ContainerApps { job_id: String, management: Url },
+    ContainerApps { job: ContainerAppsJobId, management: Url },
 }
 
 pub(crate) struct Dbt {
@@ -86,64 +86,75 @@ impl BackendChoices {
     }
 }
 
+/// What a word of a setting stands for: which backend, read with the settings of its own.
+type Choice<T> = fn(&mut Reader<'_>) -> Option<T>;
+
 fn raw_store(reader: &mut Reader<'_>) -> Option<RawStoreChoice> {
-    match reader.choice("MIQ_RAW_STORE", "directory", &["directory", "blob"])?.as_str() {
-        "blob" => {
-            let service = azure_url(reader, "MIQ_BLOB_URL");
-            let container =
-                reader.optional("MIQ_BLOB_CONTAINER").unwrap_or_else(|| "raw".to_owned());
-            let container = reader.check(
-                "MIQ_BLOB_CONTAINER",
-                &container,
-                "a container's name: 3 to 63 lower-case letters, digits and single hyphens",
-                container_name,
-            );
-            Some(RawStoreChoice::Blob { service: service?, container: container? })
-        }
-        _ => Some(RawStoreChoice::Directory),
-    }
+    let known: [(_, Choice<_>); 2] =
+        [("directory", |_| Some(RawStoreChoice::Directory)), ("blob", blob)];
+    reader.choice("MIQ_RAW_STORE", "directory", &known)?(reader)
+}
+
+fn blob(reader: &mut Reader<'_>) -> Option<RawStoreChoice> {
+    let service = azure_url(reader, "MIQ_BLOB_URL");
+    let container = reader.optional("MIQ_BLOB_CONTAINER").unwrap_or_else(|| "raw".to_owned());
+    let container = reader.check(
+        "MIQ_BLOB_CONTAINER",
+        &container,
+        "a container's name: 3 to 63 lower-case letters, digits and single hyphens",
+        container_name,
+    );
+    Some(RawStoreChoice::Blob { service: service?, container: container? })
 }
 
 fn queue(reader: &mut Reader<'_>) -> Option<QueueChoice> {
-    match reader.choice("MIQ_QUEUE", "postgres", &["postgres", "storage"])?.as_str() {
-        "storage" => Some(QueueChoice::Storage { service: azure_url(reader, "MIQ_QUEUE_URL")? }),
-        _ => Some(QueueChoice::Postgres),
-    }
+    let known: [(_, Choice<_>); 2] = [
+        ("postgres", |_| Some(QueueChoice::Postgres)),
+        ("storage", |reader| {
+            Some(QueueChoice::Storage { service: azure_url(reader, "MIQ_QUEUE_URL")? })
+        }),
+    ];
+    reader.choice("MIQ_QUEUE", "postgres", &known)?(reader)
 }
 
 fn secrets(reader: &mut Reader<'_>) -> Option<SecretsChoice> {
-    match reader.choice("MIQ_SECRETS", "file", &["file", "key-vault"])?.as_str() {
-        "key-vault" => {
+    let known: [(_, Choice<_>); 2] = [
+        ("file", |_| Some(SecretsChoice::File)),
+        ("key-vault", |reader| {
             Some(SecretsChoice::KeyVault { vault: azure_url(reader, "MIQ_KEY_VAULT_URL")? })
-        }
-        _ => Some(SecretsChoice::File),
-    }
+        }),
+    ];
+    reader.choice("MIQ_SECRETS", "file", &known)?(reader)
 }
 
 fn transformer(reader: &mut Reader<'_>) -> Option<TransformerChoice> {
-    match reader.choice("MIQ_TRANSFORMER", "process", &["process", "container-apps"])?.as_str() {
-        "container-apps" => {
-            let job_id = reader.required("MIQ_TRANSFORM_JOB_ID").and_then(|id| {
-                let expected = "a resource id: /subscriptions/…/resourceGroups/…/providers/\
-                                Microsoft.App/jobs/…";
-                reader.check("MIQ_TRANSFORM_JOB_ID", &id, expected, job_id)
-            });
-            let management = reader
-                .optional("MIQ_AZURE_MANAGEMENT_URL")
-                .unwrap_or_else(|| MANAGEMENT_URL.to_owned());
-            let management =
-                reader.check("MIQ_AZURE_MANAGEMENT_URL", &management, "an https URL", https_url);
-            Some(TransformerChoice::ContainerApps { job_id: job_id?, management: management? })
-        }
-        _ => Some(TransformerChoice::Process(Dbt {
-            command: reader.path_or("MIQ_DBT", "dbt"),
-            project: reader.path_or("MIQ_DBT_PROJECT", "dbt"),
-            environment: SEEN_BY_DBT
-                .iter()
-                .filter_map(|name| Some(((*name).to_owned(), reader.optional(name)?)))
-                .collect(),
-        })),
-    }
+    let known: [(_, Choice<_>); 2] =
+        [("process", |reader| Some(process(reader))), ("container-apps", container_apps)];
+    reader.choice("MIQ_TRANSFORMER", "process", &known)?(reader)
+}
+
+fn process(reader: &mut Reader<'_>) -> TransformerChoice {
+    TransformerChoice::Process(Dbt {
+        command: reader.path_or("MIQ_DBT", "dbt"),
+        project: reader.path_or("MIQ_DBT_PROJECT", "dbt"),
+        environment: SEEN_BY_DBT
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), reader.optional(name)?)))
+            .collect(),
+    })
+}
+
+fn container_apps(reader: &mut Reader<'_>) -> Option<TransformerChoice> {
+    let job = reader.required("MIQ_TRANSFORM_JOB_ID").and_then(|id| {
+        let expected =
+            "a resource id: /subscriptions/…/resourceGroups/…/providers/Microsoft.App/jobs/…";
+        reader.check("MIQ_TRANSFORM_JOB_ID", &id, expected, ContainerAppsJobId::parse)
+    });
+    let management =
+        reader.optional("MIQ_AZURE_MANAGEMENT_URL").unwrap_or_else(|| MANAGEMENT_URL.to_owned());
+    let management =
+        reader.check("MIQ_AZURE_MANAGEMENT_URL", &management, "an https URL", https_url);
+    Some(TransformerChoice::ContainerApps { job: job?, management: management? })
 }
 
 fn redis(reader: &mut Reader<'_>) -> Option<SecretString> {
@@ -179,10 +190,11 @@ fn azure(reader: &mut Reader<'_>) -> Option<AzureSignIn> {
     let client_id = reader.optional("AZURE_CLIENT_ID");
     let default =
         if reader.optional("IDENTITY_ENDPOINT").is_some() { "managed" } else { "developer" };
-    match reader.choice("MIQ_AZURE_IDENTITY", default, &["managed", "developer"])?.as_str() {
-        "managed" => Some(AzureSignIn::Managed { client_id }),
-        _ => Some(AzureSignIn::Developer),
-    }
+    let known: [(_, fn(_) -> _); 2] = [
+        ("managed", |client_id| AzureSignIn::Managed { client_id }),
+        ("developer", |_| AzureSignIn::Developer),
+    ];
+    Some(reader.choice("MIQ_AZURE_IDENTITY", default, &known)?(client_id))
 }
 
 /// Azure's clients send a token over TLS alone.
@@ -202,22 +214,6 @@ fn container_name(text: &str) -> Option<String> {
     let edges = !text.starts_with('-') && !text.ends_with('-') && !text.contains("--");
     let named = (3..=63).contains(&text.len()) && text.chars().all(allowed) && edges;
     named.then(|| text.to_owned())
-}
-
-fn job_id(text: &str) -> Option<String> {
-    let segments: Vec<_> = text.trim_matches('/').split('/').collect();
-    let [subscriptions, _, groups, _, providers, namespace, jobs, name] = segments[..] else {
-        return None;
-    };
-    let fixed = [
-        (subscriptions, "subscriptions"),
-        (groups, "resourceGroups"),
-        (providers, "providers"),
-        (namespace, "Microsoft.App"),
-        (jobs, "jobs"),
-    ];
-    let known = fixed.iter().all(|(given, wanted)| given.eq_ignore_ascii_case(wanted));
-    (known && !name.is_empty()).then(|| format!("/{}", text.trim_matches('/')))
 }
 
 #[cfg(test)]
@@ -259,10 +255,10 @@ mod tests {
         .unwrap();
         let RawStoreChoice::Blob { container, .. } = choices.raw_store else { panic!() };
         assert_eq!(container, "raw");
-        let TransformerChoice::ContainerApps { job_id, management } = choices.transformer else {
+        let TransformerChoice::ContainerApps { job, management } = choices.transformer else {
             panic!()
         };
-        assert_eq!((job_id.as_str(), management.as_str()), (JOB, MANAGEMENT_URL));
+        assert_eq!((job.to_string(), management.as_str()), (JOB.to_owned(), MANAGEMENT_URL));
         assert!(matches!(choices.queue, QueueChoice::Postgres));
         let AzureSignIn::Managed { client_id } = choices.azure else { panic!() };
         assert_eq!(client_id.as_deref(), Some("the-client"));

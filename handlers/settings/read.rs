@@ -77,11 +77,17 @@ impl<'a> Reader<'a> {
         self.required(name).map(SecretString::from)
     }
 
-    /// One of `known` words.
-    pub(crate) fn choice(&mut self, name: &str, default: &str, known: &[&str]) -> Option<String> {
+    /// What the given word, or `default`, stands for among the `known` ones.
+    pub(crate) fn choice<T: Copy>(
+        &mut self,
+        name: &str,
+        default: &str,
+        known: &[(&str, T)],
+    ) -> Option<T> {
         let text = self.optional(name).unwrap_or_else(|| default.to_owned());
-        self.check(name, &text, &known.join(" or "), |text| {
-            known.contains(&text).then(|| text.to_owned())
+        let words: Vec<_> = known.iter().map(|(word, _)| *word).collect();
+        self.check(name, &text, &words.join(" or "), |text| {
+            known.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning)
         })
     }
 

@@ -149,9 +149,9 @@ fn transformer(
             environment: environment.clone(),
             timeout: BUILD_TIMEOUT,
         }),
-        TransformerChoice::ContainerApps { job_id, management } => {
+        TransformerChoice::ContainerApps { job, management } => {
             let config = ContainerAppsConfig {
-                job_id: job_id.clone(),
+                job: job.clone(),
                 management_url: management.clone(),
                 timeout: BUILD_TIMEOUT,
             };

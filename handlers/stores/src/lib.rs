@@ -68,6 +68,7 @@ pub use serving::PostgresServing;
 pub use sqlx::PgPool;
 pub use tenants::PostgresTenants;
 pub use transform::{
-    ContainerAppsConfig, ContainerAppsJob, DbtConnection, DbtProcess, PostgresBuilds,
+    ContainerAppsConfig, ContainerAppsJob, ContainerAppsJobId, DbtConnection, DbtProcess,
+    PostgresBuilds,
 };
 pub use warehouse::PostgresWarehouse;

@@ -6,5 +6,5 @@ mod dbt;
 mod dbt_results;
 
 pub use builds::PostgresBuilds;
-pub use container_apps::{ContainerAppsConfig, ContainerAppsJob};
+pub use container_apps::{ContainerAppsConfig, ContainerAppsJob, ContainerAppsJobId};
 pub use dbt::{DbtConnection, DbtProcess};

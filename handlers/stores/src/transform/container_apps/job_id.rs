@@ -1,17 +1,20 @@
+//! Which Container Apps job runs dbt.
+
 use std::fmt;
 
 /// `/subscriptions/…/resourceGroups/…/providers/Microsoft.App/jobs/…`, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct JobId {
+pub struct ContainerAppsJobId {
     id: String,
     pub(super) resource_group: String,
     pub(super) name: String,
 }
 
-impl JobId {
-    /// `None` if it is no job's id.
-    pub(super) fn parse(id: &str) -> Option<Self> {
-        let segments: Vec<&str> = id.strip_prefix('/')?.split('/').collect();
+impl ContainerAppsJobId {
+    /// `None` if it is no job's id. Slashes at its ends are nobody's mistake.
+    pub fn parse(id: &str) -> Option<Self> {
+        let id = id.trim_matches('/');
+        let segments: Vec<&str> = id.split('/').collect();
         let [subscriptions, subscription, groups, group, providers, app, jobs, name] = segments[..]
         else {
             return None;
@@ -21,7 +24,7 @@ impl JobId {
         let matches =
             fixed.iter().zip(expected).all(|(is, should)| is.eq_ignore_ascii_case(should));
         (matches && [subscription, group, name].into_iter().all(is_plain)).then(|| Self {
-            id: id.to_owned(),
+            id: format!("/{id}"),
             resource_group: group.to_owned(),
             name: name.to_owned(),
         })
@@ -34,7 +37,7 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && !name.chars().all(|char| char == '.') && name.chars().all(plain)
 }
 
-impl fmt::Display for JobId {
+impl fmt::Display for ContainerAppsJobId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.id)
     }
@@ -47,9 +50,10 @@ mod tests {
     #[test]
     fn only_a_jobs_id_is_taken() {
         let id = "/subscriptions/1-2/resourceGroups/my_rg/providers/microsoft.app/jobs/miq-dbt";
-        let job = JobId::parse(id).unwrap();
+        let job = ContainerAppsJobId::parse(id).unwrap();
         assert_eq!((&*job.resource_group, &*job.name), ("my_rg", "miq-dbt"));
         assert_eq!(job.to_string(), id);
+        assert_eq!(ContainerAppsJobId::parse(&format!("{}/", &id[1..])), Some(job));
         for other in [
             "",
             "miq-dbt",
@@ -59,7 +63,7 @@ mod tests {
             "/subscriptions/1/resourceGroups/g/providers/Microsoft.App/jobs/a?b",
             "/subscriptions/1/resourceGroups/g/providers/Microsoft.App/jobs/a/start",
         ] {
-            assert_eq!(JobId::parse(other), None, "{other}");
+            assert_eq!(ContainerAppsJobId::parse(other), None, "{other}");
         }
     }
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::ABANDONED;
-use super::job_id::JobId;
+use super::ContainerAppsJobId;
 use super::trouble::{Again, Trouble};
 use super::wire::{Execution, Executions, Job, JobProperties, Started, Template};
 use crate::azure::{AzureIdentity, is_loopback};
@@ -47,11 +47,11 @@ const PAGES: usize = 100;
 pub(super) struct Management {
     pipeline: Pipeline,
     base: Url,
-    pub(super) job: JobId,
+    pub(super) job: ContainerAppsJobId,
 }
 
 impl Management {
-    pub(super) fn new(identity: &AzureIdentity, base: Url, job: JobId) -> Self {
+    pub(super) fn new(identity: &AzureIdentity, base: Url, job: ContainerAppsJobId) -> Self {
         let bearer = BearerTokenAuthorizationPolicy::new(identity.credential(), [scope(&base)]);
         let pipeline = Pipeline::new(
             option_env!("CARGO_PKG_NAME"),

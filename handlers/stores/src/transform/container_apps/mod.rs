@@ -26,7 +26,7 @@ use tracing::Instrument;
 use url::Url;
 use uuid::Uuid;
 
-use self::job_id::JobId;
+pub use self::job_id::ContainerAppsJobId;
 use self::management::Management;
 use self::trouble::{Again, Trouble};
 use self::wire::{Configuration, Execution, State, Template};
@@ -51,8 +51,7 @@ const ABANDONED: &str = "nobody waits for the build any more";
 /// Which job, and where.
 #[derive(Clone, Debug)]
 pub struct ContainerAppsConfig {
-    /// `/subscriptions/…/resourceGroups/…/providers/Microsoft.App/jobs/…`
-    pub job_id: String,
+    pub job: ContainerAppsJobId,
     /// `https://management.azure.com/`
     pub management_url: Url,
     /// After this the build is stopped. The job's own `replicaTimeout` ends it, too.
@@ -75,13 +74,7 @@ impl ContainerAppsJob {
         config: ContainerAppsConfig,
         reports: PgPool,
     ) -> Result<Self, StoreError> {
-        let ContainerAppsConfig { job_id, management_url, timeout } = config;
-        let job = JobId::parse(&job_id).ok_or_else(|| {
-            StoreError::Invalid(format!(
-                "{job_id:?} is not the id of a Container Apps job: /subscriptions/…/\
-                 resourceGroups/…/providers/Microsoft.App/jobs/…"
-            ))
-        })?;
+        let ContainerAppsConfig { job, management_url, timeout } = config;
         let management = Management::new(identity, endpoint(&management_url)?, job);
         Ok(Self { management, timeout, reports })
     }
@@ -279,7 +272,7 @@ impl ContainerAppsJob {
 
     /// Container Apps keeps no log itself.
     fn log_hint(&self, execution: &str, template: &Template) -> String {
-        let JobId { resource_group, name, .. } = &self.management.job;
+        let ContainerAppsJobId { resource_group, name, .. } = &self.management.job;
         let container = template.containers.first().map_or("dbt", |container| &container.name);
         format!(
             "Its log is in the Log Analytics workspace: ContainerAppConsoleLogs | where \

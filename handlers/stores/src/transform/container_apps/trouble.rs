@@ -6,7 +6,7 @@ use azure_core::error::ErrorKind;
 use azure_core::http::headers::RETRY_AFTER;
 use azure_core::http::{RawResponse, StatusCode};
 
-use super::job_id::JobId;
+use super::ContainerAppsJobId;
 use super::wire::Failure;
 use crate::azure::explain;
 
@@ -57,7 +57,7 @@ impl Trouble {
     }
 
     /// The service answered, and not with success.
-    pub(super) fn refused(doing: &str, job: &JobId, response: &RawResponse) -> Self {
+    pub(super) fn refused(doing: &str, job: &ContainerAppsJobId, response: &RawResponse) -> Self {
         let status = response.status();
         let told = match serde_json::from_slice::<Failure>(response.body().as_ref()) {
             Ok(Failure { error }) => {

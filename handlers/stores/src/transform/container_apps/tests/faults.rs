@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::stage::{ENDLESS, GREEN, Stage, chain, write};
 use crate::AzureIdentity;
-use crate::transform::{ContainerAppsConfig, ContainerAppsJob};
+use crate::transform::{ContainerAppsConfig, ContainerAppsJob, ContainerAppsJobId};
 
 #[tokio::test]
 async fn a_build_out_of_time_is_stopped() {
@@ -142,8 +142,9 @@ async fn a_refusal_names_the_role_that_is_missing() {
 #[tokio::test]
 async fn a_job_that_does_not_exist_is_named() {
     let stage = Stage::script(GREEN).await;
+    let other = stage.platform.job_id().replace("miq-dbt", "other");
     let config = ContainerAppsConfig {
-        job_id: stage.platform.job_id().replace("miq-dbt", "other"),
+        job: ContainerAppsJobId::parse(&other).unwrap(),
         management_url: stage.platform.management_url(),
         timeout: Duration::from_mins(1),
     };

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::AzureIdentity;
 use crate::testing::TestDatabase;
-use crate::transform::container_apps::{ContainerAppsConfig, ContainerAppsJob};
+use crate::transform::container_apps::{ContainerAppsConfig, ContainerAppsJob, ContainerAppsJobId};
 
 /// How long anything that is waited for may take before a test fails.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -99,7 +99,7 @@ impl Stage {
 
     pub(super) fn job_reporting_to(&self, timeout: Duration, reports: PgPool) -> ContainerAppsJob {
         let config = ContainerAppsConfig {
-            job_id: self.platform.job_id(),
+            job: ContainerAppsJobId::parse(&self.platform.job_id()).unwrap(),
             management_url: self.platform.management_url(),
             timeout,
         };
