@@ -22,7 +22,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use crate::passwords::Passwords;
 use crate::unavailable;
 
-const WHAT: &str = "the accounts";
+const WHAT: &str = "the register of people";
 
 /// [`Identity`] built in: argon2id, rotated refresh tokens.
 pub struct PostgresIdentity {

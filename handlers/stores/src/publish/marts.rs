@@ -94,5 +94,5 @@ impl Marts {
 }
 
 fn unavailable(error: sqlx::Error) -> StoreError {
-    crate::unavailable("the marts", error)
+    crate::unavailable("the store of marts", error)
 }

@@ -216,5 +216,5 @@ pub(crate) fn milliseconds(duration: Duration) -> i64 {
 }
 
 fn unavailable(error: sqlx::Error) -> StoreError {
-    crate::unavailable("the serving tables", error)
+    crate::unavailable("the store of published figures", error)
 }

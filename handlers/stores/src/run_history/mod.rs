@@ -22,7 +22,7 @@ use crate::{ScopedPool, unavailable};
 #[derive(Clone, Debug)]
 pub struct PostgresRunHistory(ScopedPool);
 
-const WHAT: &str = "the runs";
+const WHAT: &str = "the run history";
 
 impl PostgresRunHistory {
     pub fn new(pool: ScopedPool) -> Self {

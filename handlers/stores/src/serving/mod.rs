@@ -27,7 +27,7 @@ use crate::{ScopedPool, unavailable};
 #[derive(Clone, Debug)]
 pub struct PostgresServing(ScopedPool);
 
-const WHAT: &str = "the published figures";
+const WHAT: &str = "the store of published figures";
 
 impl PostgresServing {
     pub fn new(pool: ScopedPool) -> Self {

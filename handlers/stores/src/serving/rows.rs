@@ -9,6 +9,8 @@ use rust_decimal::Decimal;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
+use super::WHAT;
+
 /// What `serving.ad_figures` builds.
 #[derive(Debug, Deserialize)]
 pub(super) struct AdSums {
@@ -142,5 +144,5 @@ pub(super) fn all<A: Into<B>, B>(rows: Vec<A>) -> Vec<B> {
 }
 
 pub(super) fn corrupt(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
-    StoreError::Corrupt { what: "the published figures", source: Box::new(error) }
+    StoreError::Corrupt { what: WHAT, source: Box::new(error) }
 }
