@@ -16,6 +16,7 @@ mod faults;
 mod google_ads;
 mod meta;
 mod oauth;
+pub mod program;
 mod server;
 mod stats;
 mod truth;

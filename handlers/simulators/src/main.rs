@@ -1,15 +1,12 @@
 //! The simulators as a program: prints where it listens, serves until it is told to stop.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Parser;
 use simulators::Config;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use simulators::program::{self, Listening};
 
 /// Simulates Google Ads, Meta Ads and Google Analytics 4 with their consent servers.
 ///
@@ -60,21 +57,10 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(EnvFilter::new("info,hyper=warn,warp=off"))
-        .init();
-    match run(arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            tracing::error!("{fault:#}");
-            ExitCode::FAILURE
-        }
-    }
+    program::run("info,hyper=warn,warp=off", |listening| serve(arguments, listening)).await
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot await SIGTERM")?;
+async fn serve(arguments: Arguments, listening: Listening) -> anyhow::Result<()> {
     let running = simulators::start(Config {
         listen: arguments.listen,
         seed: arguments.seed,
@@ -87,13 +73,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         "address": running.base_url(),
         "business_now": running.business_now,
     });
-    let mut out = std::io::stdout();
-    writeln!(out, "{line}").and_then(|()| out.flush()).context("cannot write to stdout")?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result.context("cannot await SIGINT")?,
-        _ = terminate.recv() => {}
-    }
-    tracing::info!("stopping");
+    listening.announce(&line).await?;
     running.shutdown().await;
     Ok(())
 }

@@ -2,24 +2,21 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use connectors::{Endpoints, OAuthClient, PlatformConfig, Platforms, Timing};
-use domain::ports::{
-    AuthorizationRequest, Grant, PlatformAccess, PlatformError, Redemption, Secrets, StoreError,
-};
+use connectors::Platforms;
+use domain::ports::{Grant, PlatformAccess, PlatformError, Secrets, StoreError};
 use domain::{BusinessClock, CredentialId, FixedClock, Platform, SystemClock};
 use futures_util::future::join_all;
 use jobs::{CredentialVault, VaultError};
-use reqwest::header::LOCATION;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use simulators::Running;
 use stores::SecretsFile;
 use tempfile::TempDir;
-use url::Url;
+
+use crate::simulated::{self, consent};
 
 struct World {
     simulators: Running,
@@ -32,34 +29,11 @@ struct World {
 impl World {
     async fn start() -> Self {
         let simulators = simulators::start(simulators::Config::default()).await.unwrap();
-        let base = simulators.base_url();
-        let url = |path: &str| -> Url { format!("{base}{path}").parse().unwrap() };
-        let app = OAuthClient {
-            id: "marketing-iq".to_owned(),
-            secret: SecretString::from(simulators::CLIENT_SECRET),
-        };
-        let config = PlatformConfig {
-            endpoints: Endpoints {
-                meta_graph_url: url("/graph"),
-                meta_dialog_url: url("/meta"),
-                google_authorize_url: url("/google/o/oauth2/v2/auth"),
-                google_token_url: url("/google/token"),
-                google_revoke_url: url("/google/revoke"),
-                ..Endpoints::default()
-            },
-            google: Some(app.clone()),
-            meta: Some(app),
-            timing: Timing { backoff: Duration::from_millis(1), ..Timing::default() },
-            ..PlatformConfig::default()
-        };
         let folder = TempDir::new().unwrap();
         Self {
-            platforms: Arc::new(Platforms::new(config).unwrap()),
+            platforms: Arc::new(Platforms::new(simulated::config(&simulators)).unwrap()),
             secrets: Arc::new(SecretsFile::open(folder.path().join("secrets")).unwrap()),
-            client: reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .build()
-                .unwrap(),
+            client: reqwest::Client::new(),
             simulators,
             folder,
         }
@@ -77,22 +51,7 @@ impl World {
 
     /// What a fresh consent brings, told to expire after `left`.
     async fn grant(&self, platform: Platform, left: TimeDelta) -> Grant {
-        let redirect_uri: Url = "https://miq.example/back".parse().unwrap();
-        let code_verifier = SecretString::from("v".repeat(43));
-        let request = AuthorizationRequest {
-            platform,
-            redirect_uri: redirect_uri.clone(),
-            state: "state".to_owned(),
-            code_verifier: code_verifier.clone(),
-            login_hint: Some("agency@example.com".to_owned()),
-        };
-        let consent = self.platforms.authorization_url(&request).unwrap();
-        let answer = self.client.get(consent).send().await.unwrap();
-        let back: Url = answer.headers()[LOCATION].to_str().unwrap().parse().unwrap();
-        let code = back.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
-        let redemption =
-            Redemption { platform, code: SecretString::from(code), redirect_uri, code_verifier };
-        let grant = self.platforms.redeem(&redemption).await.unwrap();
+        let grant = consent(&self.platforms, platform).await;
         Grant { access_expires_at: Some(SystemClock.now() + left), ..grant }
     }
 

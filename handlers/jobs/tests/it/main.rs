@@ -8,6 +8,7 @@ mod landing;
 mod loading;
 mod planning;
 mod publishing;
+mod simulated;
 mod syncing;
 mod working;
 mod world;

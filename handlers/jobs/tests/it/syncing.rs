@@ -3,30 +3,24 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use connectors::{Endpoints, OAuthClient, PlatformConfig, Timing};
-use domain::ports::{
-    AuthorizationRequest, Grant, PlatformAccess, QueueConsumer, Redemption, Triggered, Triggers,
-};
+use domain::ports::{Grant, PlatformAccess, QueueConsumer, Triggered, Triggers};
 use domain::registry::{FUNCTIONS, Trigger};
 use domain::{CredentialId, Platform, SystemClock};
 use jobs::{CredentialVault, Functions, Sync, SyncError, SyncEvent};
-use reqwest::header::LOCATION;
-use secrecy::SecretString;
 use serde_json::json;
 use simulators::Running;
 use stores::{PostgresQueue, SecretsFile};
-use url::Url;
 
 use crate::building::transform;
 use crate::fake_dbt::{FakeDbt, GREEN, RED};
 use crate::publishing::{data_version, make_marts};
+use crate::simulated::{self, consent};
 use crate::world::World;
 
 struct Simulated {
     world: World,
     /// Running until the test ends.
     _simulators: Running,
-    client: reqwest::Client,
     consents: Vec<(CredentialId, Platform, Grant)>,
     dbt: FakeDbt,
     sync: Sync,
@@ -37,7 +31,7 @@ impl Simulated {
     async fn start() -> Self {
         let config = simulators::Config { days: 40, ..simulators::Config::default() };
         let simulators = simulators::start(config).await.unwrap();
-        let world = World::with_platforms(platforms(&simulators)).await;
+        let world = World::with_platforms(simulated::config(&simulators)).await;
         world.clock.set(simulators.business_now);
         make_marts(&world).await;
         let dbt = FakeDbt::new(&world, GREEN);
@@ -46,10 +40,8 @@ impl Simulated {
             worker: Arc::clone(&world.worker),
             transform: Arc::new(transform(&world, &dbt)),
         };
-        let client =
-            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let mut simulated =
-            Self { world, _simulators: simulators, client, consents: Vec::new(), dbt, sync };
+            Self { world, _simulators: simulators, consents: Vec::new(), dbt, sync };
         for platform in Platform::ALL {
             simulated.connect(platform).await;
         }
@@ -57,31 +49,12 @@ impl Simulated {
     }
 
     async fn connect(&mut self, platform: Platform) {
-        let grant = self.grant(platform).await;
+        let grant = consent(&self.world.platforms, platform).await;
         let accounts = self.world.platforms.accounts(platform, &grant.access_token).await.unwrap();
         let credential = CredentialId::new();
         self.world.vault.store(credential, &grant).await.unwrap();
         self.world.assign(credential, platform, &accounts[0]).await;
         self.consents.push((credential, platform, grant));
-    }
-
-    async fn grant(&self, platform: Platform) -> Grant {
-        let redirect_uri: Url = "https://miq.example/back".parse().unwrap();
-        let code_verifier = SecretString::from("v".repeat(43));
-        let request = AuthorizationRequest {
-            platform,
-            redirect_uri: redirect_uri.clone(),
-            state: "state".to_owned(),
-            code_verifier: code_verifier.clone(),
-            login_hint: Some("agency@example.com".to_owned()),
-        };
-        let consent = self.world.platforms.authorization_url(&request).unwrap();
-        let answer = self.client.get(consent).send().await.unwrap();
-        let back: Url = answer.headers()[LOCATION].to_str().unwrap().parse().unwrap();
-        let code = back.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
-        let redemption =
-            Redemption { platform, code: SecretString::from(code), redirect_uri, code_verifier };
-        self.world.platforms.redeem(&redemption).await.unwrap()
     }
 
     /// Rows that the models would see, by platform.
@@ -114,38 +87,6 @@ impl Simulated {
             transform: Arc::clone(&self.sync.transform),
             next_build_within: Duration::from_mins(1),
         }
-    }
-}
-
-fn platforms(simulators: &Running) -> PlatformConfig {
-    let base = simulators.base_url();
-    let url = |path: &str| -> Url { format!("{base}{path}").parse().unwrap() };
-    let app = OAuthClient {
-        id: "marketing-iq".to_owned(),
-        secret: SecretString::from(simulators::CLIENT_SECRET),
-    };
-    let soon = Duration::from_millis(1);
-    PlatformConfig {
-        endpoints: Endpoints {
-            google_ads_url: url("/google-ads"),
-            meta_graph_url: url("/graph"),
-            meta_dialog_url: url("/meta"),
-            analytics_data_url: url("/analytics-data"),
-            analytics_admin_url: url("/analytics-admin"),
-            google_authorize_url: url("/google/o/oauth2/v2/auth"),
-            google_token_url: url("/google/token"),
-            google_revoke_url: url("/google/revoke"),
-        },
-        google: Some(app.clone()),
-        meta: Some(app),
-        timing: Timing {
-            backoff: soon,
-            longest_backoff: soon,
-            first_poll: soon,
-            longest_poll: soon,
-            ..Timing::default()
-        },
-        ..PlatformConfig::default()
     }
 }
 
@@ -213,7 +154,7 @@ async fn a_consent_that_another_process_took_is_used_as_soon_as_the_old_one_is_r
     let other = CredentialVault::new(Arc::new(secrets), platforms, Arc::new(SystemClock));
     for (credential, platform, dead) in &simulated.consents {
         world.platforms.revoke(*platform, dead).await.unwrap();
-        let live = simulated.grant(*platform).await;
+        let live = consent(&simulated.world.platforms, *platform).await;
         other.store(*credential, &live).await.unwrap();
     }
     let run = world.plan(None).await;

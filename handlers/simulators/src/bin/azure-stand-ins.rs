@@ -1,7 +1,6 @@
 //! The stand-ins of Azure's services as a program: prints where they listen, serves until it is
 //! told to stop.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,8 +11,7 @@ use clap::Parser;
 use simulators::azure::{
     Authority, ContainerApps, IdentityEndpoint, KeyVault, TransformJob, USER_ASSIGNED_CLIENT_ID,
 };
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use simulators::program::{self, Listening};
 
 // Without the back quotes that a comment would need, which a terminal would show.
 const ABOUT: &str = "\
@@ -73,21 +71,10 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(EnvFilter::new("info"))
-        .init();
-    match run(arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            tracing::error!("{fault:#}");
-            ExitCode::FAILURE
-        }
-    }
+    program::run("info", |listening| serve(arguments, listening)).await
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot await SIGTERM")?;
+async fn serve(arguments: Arguments, listening: Listening) -> anyhow::Result<()> {
     let folder = &arguments.folder;
     let authority = Authority::open_or_create(folder)?;
     let (cert, key) = authority.issue_leaf()?.write_to(folder)?;
@@ -110,14 +97,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         line["management_url"] = serde_json::json!(jobs.management_url());
         line["transform_job_id"] = serde_json::json!(jobs.job_id());
     }
-    let mut out = std::io::stdout();
-    writeln!(out, "{line}").and_then(|()| out.flush()).context("cannot write to stdout")?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result.context("cannot await SIGINT")?,
-        _ = terminate.recv() => {}
-    }
-    tracing::info!("stopping");
-    Ok(())
+    listening.announce(&line).await
 }
 
 /// The one of the Bicep's development deployment.
