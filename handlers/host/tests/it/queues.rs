@@ -90,6 +90,21 @@ impl Gate {
         Self(Arc::new(Semaphore::new(0)))
     }
 
+    /// A handler whose calls each wait to be let through.
+    async fn before_every_call() -> (Self, Handler) {
+        let gate = Self::shut();
+        let inside = gate.clone();
+        let handler = Handler::start(move |_, _| {
+            let gate = inside.clone();
+            Box::pin(async move {
+                gate.pass().await;
+                DONE
+            })
+        })
+        .await;
+        (gate, handler)
+    }
+
     fn let_through(&self, calls: usize) {
         self.0.add_permits(calls);
     }
@@ -269,16 +284,7 @@ async fn a_message_stays_hidden_while_its_work_goes_on() {
 
 #[tokio::test]
 async fn no_more_messages_are_worked_on_at_once_than_the_batch_size() {
-    let gate = Gate::shut();
-    let inside = gate.clone();
-    let handler = Handler::start(move |_, _| {
-        let gate = inside.clone();
-        Box::pin(async move {
-            gate.pass().await;
-            DONE
-        })
-    })
-    .await;
+    let (gate, handler) = Gate::before_every_call().await;
     let running = Running::start(&handler, QueueSettings { batch_size: 2, ..SETTINGS }).await;
     for number in 0..6 {
         running.send(&number.to_string()).await;
@@ -295,16 +301,7 @@ async fn no_more_messages_are_worked_on_at_once_than_the_batch_size() {
 
 #[tokio::test]
 async fn stopping_lets_running_work_end_and_begins_none() {
-    let gate = Gate::shut();
-    let inside = gate.clone();
-    let handler = Handler::start(move |_, _| {
-        let gate = inside.clone();
-        Box::pin(async move {
-            gate.pass().await;
-            DONE
-        })
-    })
-    .await;
+    let (gate, handler) = Gate::before_every_call().await;
     let running = Running::start(&handler, QueueSettings { batch_size: 1, ..SETTINGS }).await;
     running.send("running").await;
     handler.called(1).await;

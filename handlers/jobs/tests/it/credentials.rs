@@ -33,7 +33,7 @@ impl World {
         Self {
             platforms: Arc::new(Platforms::new(simulated::config(&simulators)).unwrap()),
             secrets: Arc::new(SecretsFile::open(folder.path().join("secrets")).unwrap()),
-            client: reqwest::Client::new(),
+            client: reqwest::Client::builder().build().unwrap(),
             simulators,
             folder,
         }
