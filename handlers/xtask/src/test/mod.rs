@@ -38,7 +38,7 @@ enum Step {
     Dbt,
     /// The SQL linter over dbt's models
     Sql,
-    /// actionlint and zizmor over GitHub's workflows
+    /// actionlint, shellcheck, checkov and zizmor over GitHub's workflows and their scripts
     Workflows,
     /// Every Bicep file parses, and checkov finds nothing
     Bicep,

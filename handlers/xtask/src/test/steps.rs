@@ -1,8 +1,9 @@
 //! The steps of `cargo xtask test`, one function each.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use super::counts::Counts;
 use super::documents;
@@ -83,11 +84,22 @@ pub(super) async fn sql(workspace: &Workspace) -> anyhow::Result<Counts> {
     must_succeed("sqlfluff lint", command).await
 }
 
-/// GitHub's workflows, by two linters that need no network.
+/// GitHub's workflows and their scripts, by linters that need no network.
 pub(super) async fn workflows(workspace: &Workspace) -> anyhow::Result<Counts> {
+    let shellcheck = provision::linter(workspace, "shellcheck").await?;
     let mut command = Command::new(provision::linter(workspace, "actionlint").await?);
-    command.current_dir(&workspace.root);
+    // It hands the scripts within workflows over.
+    command.arg("-shellcheck").arg(&shellcheck).current_dir(&workspace.root);
     let counts = must_succeed("actionlint", command).await?;
+    let mut command = Command::new(shellcheck);
+    command.arg(".ci/run").args(scripts(workspace)?).current_dir(&workspace.root);
+    let counts = counts.plus(must_succeed("shellcheck", command).await?);
+    let mut command = Command::new(provision::checkov(workspace).await?);
+    command
+        .args(["--directory", ".github/workflows", "--framework", "github_actions"])
+        .args(["--skip-download", "--compact", "--quiet"])
+        .current_dir(&workspace.root);
+    let counts = counts.plus(must_succeed("checkov", command).await?);
     let zizmor = provision::linter(workspace, "zizmor").await?;
     if !zizmor.exists() {
         say("zizmor needs Python 3.11 or newer; the workflows were linted without it.");
@@ -96,6 +108,16 @@ pub(super) async fn workflows(workspace: &Workspace) -> anyhow::Result<Counts> {
     let mut command = Command::new(zizmor);
     command.args(["--offline", ".github/workflows"]).current_dir(&workspace.root);
     Ok(counts.plus(must_succeed("zizmor", command).await?))
+}
+
+/// What the workflows run that is longer than a line or two.
+fn scripts(workspace: &Workspace) -> anyhow::Result<Vec<PathBuf>> {
+    let folder = workspace.root.join(".github/scripts");
+    let files = std::fs::read_dir(&folder)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(|| format!("cannot read {}", folder.display()))?;
+    let files = files.into_iter().map(|file| file.path());
+    Ok(files.filter(|file| file.extension().is_some_and(|end| end == "sh")).collect())
 }
 
 /// Every Bicep file parses, and breaks none of checkov's rules but those that its settings name.
